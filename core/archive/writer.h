@@ -1,0 +1,58 @@
+/* Writes one snapshot's archive: takes entries, makes frames, sealed parts, trees, ROOT, trailer;
+ * stages it, and commits it when told (docs/format.md; DESIGN "Archive and commit").
+ *
+ *     writer_open -> entries through writer_sink -> writer_stage -> (job saves `next`) ->
+ *     writer_commit -> writer_free
+ *
+ * Up to writer_commit nothing of it is a snapshot; writer_free before that removes what it can
+ * (temporary files; finished parts without their .vsf are left for the pruner).
+ *
+ * Memory is bounded whatever the volume: five frames, two workers, one node per level, one part's
+ * slot hashes.  On a host with one CPU (sched_getaffinity) there are no threads at all. */
+#ifndef ARCHIVE_WRITER_H
+#define ARCHIVE_WRITER_H
+
+#include <stdint.h>
+
+#include "archive/part.h"
+#include "archive/root.h"
+#include "base/entry.h"
+
+struct err;
+struct store;
+struct writer;
+
+struct writer_options {
+	struct store *store;		  /* borrowed throughout */
+	const struct descriptor *d;	  /* recipients in scope of the host key; borrowed */
+	const struct secret *host;	  /* borrowed */
+	const struct stream *stream;	  /* borrowed */
+	const struct stream_keys *keys;	  /* borrowed */
+	uint64_t seq;
+	const struct archive_id *parent;  /* NULL: none */
+	const uint8_t *parent_chain;	  /* 32 bytes; NULL: zeros */
+	int compression;		  /* 0 off, 1..9 */
+	uint32_t max_segments;		  /* a part's; 0: PART_MAX_SEGMENTS */
+};
+
+int writer_open(const struct writer_options *o, struct writer **out, struct err *e);
+/* The sink; valid until writer_free. */
+struct entry_sink writer_sink(struct writer *w);
+
+struct writer_result {
+	struct archive_id archive;
+	uint8_t chain[32];
+	uint64_t new_bytes; /* clen of all records */
+	uint64_t stored;    /* bytes of all its files */
+};
+/* Finish: R comes with totals of the walk (vanished, skipped, unreadable, changed, files, dirs,
+ * bytes), times, grade, level, identity; entries, lengths and trees are filled here.  S likewise
+ * with time, day, level, grade.  On return all parts but the last have their names, the last lies
+ * fsynced in tmp/. */
+int writer_stage(struct writer *w, struct root *r, struct summary *s, struct writer_result *out,
+		 struct err *e);
+/* Check that all parts are there, rename the last: after 0 the snapshot exists and is durable. */
+int writer_commit(struct writer *w, struct err *e);
+void writer_free(struct writer *w);
+
+#endif
