@@ -42,9 +42,9 @@ bool crypto_open(const uint8_t key[32], const uint8_t nonce[12], const void *ad,
 /* Ed25519 from a 32-byte seed: public key; Sign(seed, label ‖ extra ‖ hash[32]), EXTRA may be
  * NULL with length 0; verify. */
 void crypto_sign_public(const uint8_t seed[32], uint8_t pk[32]);
-void crypto_sign(const uint8_t seed[32], const char *label, const uint8_t *extra,
+void crypto_sign_hash(const uint8_t seed[32], const char *label, const uint8_t *extra,
 		 size_t extra_len, const uint8_t hash[32], uint8_t sig[64]);
-bool crypto_verify(const uint8_t pk[32], const char *label, const uint8_t *extra,
+bool crypto_verify_hash(const uint8_t pk[32], const char *label, const uint8_t *extra,
 		   size_t extra_len, const uint8_t hash[32], const uint8_t sig[64]);
 
 /* X25519. agree returns false on an all-zero result. */

@@ -254,10 +254,8 @@ static int remove_dir(int dirfd, const char *name, dev_t dev, struct err *e)
 	auto_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (fd < 0 && errno == EACCES) {
-		(void)fchmodat(dirfd, name, 0700, 0);
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, name, 0700, 0) == 0)
 		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	}
 	if (fd < 0)
 		return err_sys(e, "open %s", name);
 	if (fstat(fd, &st) < 0)
