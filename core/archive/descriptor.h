@@ -13,6 +13,7 @@ struct err;
 struct store;
 
 #define LABEL_MAX 63
+#define DESCRIPTOR_LEN_MAX 65536 /* bytes of an encoded one */
 
 struct grant {
 	enum key_role role;

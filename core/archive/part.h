@@ -66,6 +66,8 @@ int part_header_encode(struct part_header *h, const uint8_t fk[32], struct bytes
 /* Decode N bytes that begin with a header; everything but the mac is checked. */
 int part_header_decode(const uint8_t *p, size_t n, struct part_header *out, struct err *e);
 bool part_header_mac_fits(const uint8_t *raw, size_t header_len, const uint8_t fk[32]);
+/* The part's file name within its stream's directory (section 3). */
+void part_header_name(const struct part_header *h, bool final, char *out, size_t size);
 
 /* Seal FK (or, for KEY_PRUNE, the list key) to PK; h needs all but stanzas filled. */
 int stanza_seal(const struct part_header *h, enum key_role role, const uint8_t pk[32],
@@ -95,6 +97,7 @@ struct part_trailer {
 	uint8_t summary[SUMMARY_LEN + 16]; /* sealed */
 	struct bytes tlv;
 	uint8_t chain[32];
+	uint8_t body_hash[32]; /* of what chain covers; filled by encode and decode */
 	uint8_t hash[32];
 };
 void part_trailer_free(struct part_trailer *t);
@@ -106,9 +109,8 @@ int part_trailer_encode(struct part_trailer *t, const uint8_t store_id[16],
 /* Decode T bytes; structure, hash and footer are checked, and the signature under HOST_PK. */
 int part_trailer_decode(const uint8_t *p, size_t n, const uint8_t store_id[16],
 			const uint8_t host_pk[32], struct part_trailer *out, struct err *e);
-/* Whether t->chain is what PARENT_CHAIN gives (needs the raw bytes of the trailer). */
-bool part_trailer_chain_fits(const uint8_t *p, const struct part_trailer *t,
-			     const uint8_t parent_chain[32]);
+/* Whether t->chain is what PARENT_CHAIN (32 zero bytes without a parent) gives. */
+bool part_trailer_chain_fits(const struct part_trailer *t, const uint8_t parent_chain[32]);
 
 void summary_seal(const struct summary *s, const uint8_t list_key[32], const uint8_t hh[32],
 		  uint8_t out[SUMMARY_LEN + 16]);
@@ -121,7 +123,9 @@ uint64_t part_padme(uint64_t n);
 
 /* ---- writing one part ---- */
 struct part_writer;
-/* Begin: writes the header into FILE (borrowed until the part is finished). */
+/* Begin: writes the header into FILE (borrowed until the part is finished).  All sealing keys come
+ * from FK and this header, so a header is good for one writer: never write a part number of an
+ * archive a second time. */
 int part_writer_open(struct store_part *file, struct part_header *h, const uint8_t fk[32],
 		     struct part_writer **out, struct err *e);
 /* Whether a record of CLEN bytes still fits below MAX_SEGMENTS. */
@@ -146,8 +150,11 @@ struct part_reader {
 	bool header_degraded, trailer_degraded; /* one copy is damaged, the other served */
 	bool unlocked;
 	uint8_t *payload_key; /* 32 locked bytes once unlocked */
+	struct bytes raw_header;
 	uint8_t *segment;     /* cache of one opened segment */
 	uint64_t segment_no;  /* which; UINT64_MAX none */
+	uint8_t *run;	      /* cache of a few sealed ones, from the first reading on */
+	uint64_t run_first, run_n;
 };
 /* Open NAME (a .vsa or .vsf) in STORE: find and check header, trailer, signature, length.  The
  * host grant is checked against D.  1: no such file.  ERR_DAMAGED names the file. */

@@ -12,7 +12,7 @@
 
 struct err;
 
-#define ENTRY_HEADER_MAX (1024 * 1024) /* bytes of one entry's header blocks */
+#define ENTRY_HEADER_MAX 262144        /* bytes of one entry's header blocks */
 #define ENTRY_PATH_MAX 4095            /* bytes of a path, without the NUL */
 #define ENTRY_DEPTH_MAX 256            /* components of a path */
 

@@ -17,7 +17,7 @@ int links_put(struct links *l, const uint8_t key[16], uint64_t value, struct err
 
 /* Strings kept in an unlinked file: put gives the place, get reads it back (at most ENTRY_PATH_MAX
  * bytes, NUL terminated). */
-struct texts;
+struct texts; /* texts.c */
 int texts_new(const char *scratch, struct texts **out, struct err *e);
 void texts_free(struct texts *t);
 int texts_put(struct texts *t, const char *text, uint64_t *place, struct err *e);

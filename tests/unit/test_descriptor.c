@@ -1,0 +1,615 @@
+/* The descriptor: bytes, signature, chain, and which one of a store is in force. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "archive/crypto.h"
+#include "archive/descriptor.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/wire.h"
+#include "store/store.h"
+
+static struct secret *seed, *other_seed;
+static uint8_t authority[32], other_authority[32];
+static const uint8_t id[16] = "store id 16 byte";
+
+static int group_setup(void **state)
+{
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	if (crypto_init(&e) < 0)
+		return -1;
+	seed = secret_random(&e);
+	other_seed = secret_random(&e);
+	crypto_sign_public(seed->b, authority);
+	crypto_sign_public(other_seed->b, other_authority);
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	(void)state;
+	secret_free(seed);
+	secret_free(other_seed);
+	return 0;
+}
+
+static struct grant make_grant(enum key_role role, const char *label, uint8_t byte)
+{
+	struct grant g = { .role = role };
+
+	if (role == KEY_HOST || role == KEY_PRUNE)
+		memset(g.sign_pk, byte, 32);
+	if (role != KEY_HOST)
+		memset(g.seal_pk, byte + 1, 32);
+	if (role == KEY_READER || role == KEY_PRUNE) {
+		g.one_host = true;
+		memset(g.scope_host, 0x11, 32);
+	}
+	(void)snprintf(g.label, sizeof(g.label), "%s", label);
+	return g;
+}
+
+/* A descriptor as init makes it, with a label of each extreme length. */
+static struct descriptor make_descriptor(uint32_t epoch)
+{
+	static const char longest[] =
+		"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz12345678901";
+	struct descriptor d = { .epoch = epoch };
+	struct grant g;
+	struct err e = ERR_EMPTY;
+
+	assert_int_equal(strlen(longest), LABEL_MAX);
+	memcpy(d.store_id, id, 16);
+	g = make_grant(KEY_HOST, "gateway-7", 0x11);
+	assert_int_equal(descriptor_add(&d, &g, &e), 0);
+	g = make_grant(KEY_RECOVERY, "", 0x21);
+	assert_int_equal(descriptor_add(&d, &g, &e), 0);
+	g = make_grant(KEY_READER, longest, 0x31);
+	assert_int_equal(descriptor_add(&d, &g, &e), 0);
+	g = make_grant(KEY_PRUNE, "gateway-7", 0x41);
+	assert_int_equal(descriptor_add(&d, &g, &e), 0);
+	return d;
+}
+
+static void encode(struct descriptor *d, const struct secret *with, struct bytes *out)
+{
+	struct err e = ERR_EMPTY;
+
+	if (descriptor_encode(d, with, out, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+/* P is refused as damaged, and nothing comes out. */
+static void refuse(const uint8_t *p, size_t n)
+{
+	struct descriptor d = DESCRIPTOR_EMPTY;
+	struct err e = ERR_EMPTY;
+	/* a copy of exactly N bytes, so that ASan sees any read beyond */
+	uint8_t *copy = malloc(n ? n : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, p, n);
+	assert_int_equal(descriptor_decode(copy, n, &d, &e), -1);
+	assert_int_equal(e.kind, ERR_DAMAGED);
+	assert_null(d.grants);
+	free(copy);
+}
+
+/* What was encoded decodes to the same, and bytes may stand before it in the buffer. */
+static void test_round_trip(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(3), back = DESCRIPTOR_EMPTY;
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	memset(d.previous, 0x77, 32);
+	assert_int_equal(bytes_append(&raw, "xyz", 3, &e), 0);
+	encode(&d, seed, &raw);
+	assert_memory_equal(d.authority, authority, 32);
+	assert_int_equal(descriptor_decode(raw.p + 3, raw.len - 3, &back, &e), 0);
+	assert_int_equal(back.epoch, 3);
+	assert_memory_equal(back.store_id, id, 16);
+	assert_memory_equal(back.previous, d.previous, 32);
+	assert_memory_equal(back.authority, authority, 32);
+	assert_memory_equal(back.hash, d.hash, 32);
+	assert_int_equal(back.n_grants, 4);
+	for (size_t i = 0; i < 4; i++) {
+		const struct grant *a = &d.grants[i], *b = &back.grants[i];
+
+		assert_int_equal(a->role, b->role);
+		assert_int_equal(a->one_host, b->one_host);
+		assert_memory_equal(a->sign_pk, b->sign_pk, 32);
+		assert_memory_equal(a->seal_pk, b->seal_pk, 32);
+		assert_memory_equal(a->scope_host, b->scope_host, 32);
+		assert_string_equal(a->label, b->label);
+	}
+}
+
+/* The bytes lie where docs/format.md section 3 puts them. */
+static void test_layout(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(1);
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	uint8_t hash[32], zeros[40] = { 0 };
+	const uint8_t *g;
+
+	(void)state;
+	encode(&d, seed, &raw);
+	assert_int_equal(raw.len, 112 + 4 * 168 + 4 + 64);
+	assert_memory_equal(raw.p, "VSREPO1\0\1\0\1\0", 12);
+	assert_int_equal(wire_get32(raw.p + 12), raw.len);
+	assert_int_equal(wire_get32(raw.p + 16), 1);
+	assert_memory_equal(raw.p + 24, id, 16);
+	assert_memory_equal(raw.p + 40, zeros, 32);
+	assert_memory_equal(raw.p + 72, authority, 32);
+	assert_int_equal(wire_get16(raw.p + 104), 4);
+	g = raw.p + 112 + 3 * 168; /* the prune key's */
+	assert_memory_equal(g, "\4\1\11\0\0\0\0\0", 8);
+	assert_memory_equal(g + 8, d.grants[3].sign_pk, 32);
+	assert_memory_equal(g + 40, d.grants[3].seal_pk, 32);
+	assert_memory_equal(g + 72, d.grants[3].scope_host, 32);
+	assert_memory_equal(g + 104, "gateway-7\0", 10);
+	crypto_b2("vs1.repo", NULL, 0, raw.p, raw.len - 64, hash, 32);
+	assert_memory_equal(d.hash, hash, 32);
+	assert_true(crypto_verify_hash(authority, "vs1.repo", NULL, 0, hash,
+				       raw.p + raw.len - 64));
+}
+
+/* Every single bit of an encoded descriptor matters. */
+static void test_bit_flips(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(1);
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+
+	(void)state;
+	encode(&d, seed, &raw);
+	for (size_t bit = 0; bit < 8 * raw.len; bit++) {
+		raw.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		refuse(raw.p, raw.len);
+		raw.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+}
+
+/* A descriptor cut anywhere, or with bytes after it, is refused. */
+static void test_lengths(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(1);
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	encode(&d, seed, &raw);
+	for (size_t n = 0; n < raw.len; n++)
+		refuse(raw.p, n);
+	assert_int_equal(bytes_zero(&raw, DESCRIPTOR_LEN_MAX, &e), 0);
+	refuse(raw.p, raw.len - DESCRIPTOR_LEN_MAX + 1);
+	refuse(raw.p, raw.len);
+}
+
+/* Length and signature made fit again: what is left to catch is the structure itself. */
+static void sign_again(struct bytes *raw)
+{
+	uint8_t hash[32];
+
+	wire_set32(raw->p + 12, (uint32_t)raw->len);
+	crypto_b2("vs1.repo", NULL, 0, raw->p, raw->len - 64, hash, 32);
+	crypto_sign_hash(seed->b, "vs1.repo", NULL, 0, hash, raw->p + raw->len - 64);
+}
+
+static int decode_signed(struct bytes *raw)
+{
+	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY;
+	struct err e = ERR_EMPTY;
+	int got;
+
+	sign_again(raw);
+	got = descriptor_decode(raw->p, raw->len, &d, &e);
+	if (got < 0)
+		assert_int_equal(e.kind, ERR_DAMAGED);
+	return got;
+}
+
+/* Pads, roles, scopes, labels, counts and lengths that the format forbids are refused even where
+ * the authority signed them. */
+static void test_structure(void **state)
+{
+	enum { HOST = 112, RECOVERY = HOST + 168, READER = RECOVERY + 168 };
+	enum { TLV = 112 + 4 * 168 };
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} bad[] = {
+		{ 8, 2 },	      { 9, 1 },		    { 10, 2 },	 { 11, 1 },
+		{ 16, 0 },	      { 20, 1 },	    { 23, 1 },	 { 40, 1 },
+		{ 104, 3 },	      { 104, 5 },	    { 105, 255 }, { 106, 1 },
+		{ 111, 1 },	      { HOST, 0 },	    { HOST, 5 }, { HOST, 2 },
+		{ HOST + 1, 2 },      { HOST + 2, 8 },	    { HOST + 2, 10 },
+		{ HOST + 2, 64 },     { HOST + 2, 255 },    { HOST + 3, 1 },
+		{ HOST + 7, 1 },      { HOST + 40, 1 },	    { HOST + 71, 1 },
+		{ HOST + 72, 1 },     { HOST + 106, 0 },    { HOST + 114, 1 },
+		{ HOST + 167, 1 },    { RECOVERY + 8, 1 },  { RECOVERY, 1 },
+		{ RECOVERY, 4 },      { READER + 8, 1 },    { READER + 1, 0 },
+		{ TLV, 1 },	      { TLV + 3, 255 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		auto_descriptor struct descriptor d = make_descriptor(1);
+		auto_bytes struct bytes raw = BYTES_EMPTY;
+
+		encode(&d, seed, &raw);
+		assert_int_equal(decode_signed(&raw), 0);
+		assert_int_not_equal(raw.p[bad[i].at], bad[i].value);
+		raw.p[bad[i].at] = bad[i].value;
+		if (decode_signed(&raw) == 0)
+			fail_msg("byte %zu = %u was taken", bad[i].at, bad[i].value);
+	}
+}
+
+/* A grant whose key is missing is refused. */
+static void test_missing_keys(void **state)
+{
+	static const size_t keys[] = { 112 + 8, 112 + 168 + 40, 112 + 2 * 168 + 40,
+				       112 + 3 * 168 + 8, 112 + 3 * 168 + 40 };
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++) {
+		auto_descriptor struct descriptor d = make_descriptor(1);
+		auto_bytes struct bytes raw = BYTES_EMPTY;
+
+		encode(&d, seed, &raw);
+		memset(raw.p + keys[i], 0, 32);
+		assert_int_equal(decode_signed(&raw), -1);
+	}
+}
+
+/* TLVs: unknown ones are passed over, unless their high bit is set or they leave their area. */
+static void test_tlvs(void **state)
+{
+	static const struct {
+		const char *tlv;
+		size_t n;
+		int result;
+	} cases[] = {
+		{ "\x05\x00\x03\x00"
+		  "abc",
+		  7, 0 },
+		{ "\x05\x80\x00\x00", 4, -1 },
+		{ "\x05\x00\x04\x00"
+		  "abc",
+		  7, -1 },
+		{ "\x05\x00\x00", 3, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		auto_descriptor struct descriptor d = make_descriptor(1);
+		auto_bytes struct bytes raw = BYTES_EMPTY;
+		struct err e = ERR_EMPTY;
+
+		encode(&d, seed, &raw);
+		raw.len -= 64;
+		wire_set32(raw.p + raw.len - 4, (uint32_t)cases[i].n);
+		assert_int_equal(bytes_append(&raw, cases[i].tlv, cases[i].n, &e), 0);
+		assert_int_equal(bytes_zero(&raw, 64, &e), 0);
+		assert_int_equal(decode_signed(&raw), cases[i].result);
+	}
+}
+
+/* A descriptor grows to its limit, what is beyond is refused, and the largest still decodes. */
+static void test_full(void **state)
+{
+	auto_descriptor struct descriptor d = { .epoch = 1 }, back = DESCRIPTOR_EMPTY;
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct grant g = make_grant(KEY_HOST, "h", 9);
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	while (descriptor_add(&d, &g, &e) == 0)
+		assert_true(d.n_grants < 1000);
+	assert_int_equal(e.kind, ERR_REFUSED);
+	encode(&d, seed, &raw);
+	assert_true(raw.len <= 65536 && raw.len + 168 > 65536);
+	assert_int_equal(descriptor_decode(raw.p, raw.len, &back, &e), 0);
+	assert_int_equal(back.n_grants, d.n_grants);
+}
+
+/* Another recovery key cannot sign for this store's authority by mistake. */
+static void test_wrong_recovery_key(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(1);
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	memcpy(d.authority, authority, 32);
+	assert_int_equal(descriptor_encode(&d, other_seed, &raw, &e), -1);
+	assert_int_equal(e.kind, ERR_KEY);
+	assert_int_equal(raw.len, 0);
+}
+
+/* Grants that do not fit themselves are not added; an epoch of 0 or a first one with a
+ * predecessor is not written. */
+static void test_bad_values(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(1);
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct grant g = make_grant(KEY_HOST, "x", 1);
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	g.seal_pk[3] = 1;
+	assert_int_equal(descriptor_add(&d, &g, &e), -1);
+	g = make_grant(KEY_HOST, "x", 0);
+	assert_int_equal(descriptor_add(&d, &g, &e), -1);
+	g = make_grant(KEY_READER, "x", 1);
+	g.one_host = false;
+	assert_int_equal(descriptor_add(&d, &g, &e), -1);
+	g = make_grant(KEY_HOST, "x", 1);
+	memset(g.label, 'x', sizeof(g.label));
+	assert_int_equal(descriptor_add(&d, &g, &e), -1);
+	assert_int_equal(d.n_grants, 4);
+	d.epoch = 0;
+	assert_int_equal(descriptor_encode(&d, seed, &raw, &e), -1);
+	d.epoch = 1;
+	d.previous[0] = 1;
+	assert_int_equal(descriptor_encode(&d, seed, &raw, &e), -1);
+}
+
+/* Hosts are found by key and by label; removing takes the grants of one role and one host only. */
+static void test_find_and_remove(void **state)
+{
+	auto_descriptor struct descriptor d = make_descriptor(1);
+	struct grant g = make_grant(KEY_READER, "nas", 0x51);
+	uint8_t host[32], none[32] = { 9 };
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	memset(host, 0x11, 32);
+	g.one_host = false;
+	memset(g.scope_host, 0, 32);
+	assert_int_equal(descriptor_add(&d, &g, &e), 0);
+	assert_ptr_equal(descriptor_host(&d, host), &d.grants[0]);
+	assert_null(descriptor_host(&d, d.grants[3].sign_pk)); /* a prune key is no host */
+	assert_null(descriptor_host(&d, none));
+	assert_ptr_equal(descriptor_label(&d, "gateway-7"), &d.grants[0]);
+	assert_null(descriptor_label(&d, "nas"));
+	assert_null(descriptor_label(&d, "gateway-"));
+	assert_int_equal(descriptor_remove(&d, KEY_READER, none), 0);
+	assert_int_equal(descriptor_remove(&d, KEY_READER, host), 1);
+	assert_int_equal(d.n_grants, 4);
+	assert_string_equal(d.grants[3].label, "nas");
+	assert_int_equal(descriptor_remove(&d, KEY_READER, host), 0);
+}
+
+/* ---- in a store ---- */
+
+struct place {
+	char name[40];
+	struct store *store;
+};
+
+static int store_setup(void **state)
+{
+	struct place *p = calloc(1, sizeof(*p));
+	struct err e = ERR_EMPTY;
+
+	if (!p)
+		return -1;
+	(void)snprintf(p->name, sizeof(p->name), "/tmp/test_descriptor.XXXXXX");
+	*state = p;
+	if (!mkdtemp(p->name) || store_create(p->name, &e) < 0 ||
+	    store_mark(p->name, id, &e) < 0 || store_open(p->name, id, &p->store, &e) < 0)
+		return -1;
+	return 0;
+}
+
+static int store_teardown(void **state)
+{
+	struct place *p = *state;
+	struct err e = ERR_EMPTY;
+	int result = file_remove_tree(AT_FDCWD, p->name, &e);
+
+	store_free(p->store);
+	free(p);
+	return result;
+}
+
+/* Put a file into r/ as it is, replacing what is there. */
+static void put_raw(struct place *p, const char *name, const struct bytes *raw)
+{
+	struct err e = ERR_EMPTY;
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", p->name, name);
+	if (file_save(AT_FDCWD, path, raw->p, raw->len, 0644, true, &e) != 0)
+		fail_msg("%s", e.text);
+}
+
+/* Publish epochs 1..N, each naming the one before; *last is the newest. */
+static void publish(struct place *p, uint32_t n, struct descriptor *last)
+{
+	struct err e = ERR_EMPTY;
+	uint8_t before[32] = { 0 };
+
+	for (uint32_t epoch = 1; epoch <= n; epoch++) {
+		descriptor_free(last);
+		*last = make_descriptor(epoch);
+		memcpy(last->previous, before, 32);
+		if (descriptor_publish(p->store, last, seed, &e) != 0)
+			fail_msg("%s", e.text);
+		memcpy(before, last->hash, 32);
+	}
+}
+
+static void refuse_load(struct place *p, const uint8_t *store, const uint8_t *trusted,
+			uint32_t min_epoch, enum err_kind kind, const char *says)
+{
+	struct descriptor d = DESCRIPTOR_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	assert_int_equal(descriptor_load(p->store, store, trusted, min_epoch, &d, &e), -1);
+	if (e.kind != kind || !strstr(e.text, says))
+		fail_msg("kind %d, not %d, or not \"%s\": %s", (int)e.kind, (int)kind, says,
+			 e.text);
+	assert_null(d.grants);
+}
+
+/* The newest of a chain is in force; an epoch is published once. */
+static void test_load(void **state)
+{
+	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY, got = DESCRIPTOR_EMPTY;
+	struct err e = ERR_EMPTY;
+	auto_bytes struct bytes junk = BYTES_EMPTY;
+
+	(void)state;
+	refuse_load(*state, id, authority, 0, ERR_STORE, "no descriptor");
+	publish(*state, 12, &d);
+	assert_int_equal(bytes_append(&junk, "junk", 4, &e), 0);
+	put_raw(*state, "r/.00000013.vsr.tmp-1", &junk); /* names that are no descriptor's */
+	put_raw(*state, "r/13.vsr", &junk);
+	put_raw(*state, "r/000000013.vsr", &junk);
+	put_raw(*state, "r/00000013.vsr~", &junk);
+	put_raw(*state, "r/00000000.vsr", &junk);
+	put_raw(*state, "r/99999999999.vsr", &junk);
+	assert_int_equal(
+		descriptor_load(((struct place *)*state)->store, id, authority, 12, &got, &e),
+		0);
+	assert_int_equal(got.epoch, 12);
+	assert_memory_equal(got.hash, d.hash, 32);
+	assert_int_equal(got.n_grants, 4);
+	assert_int_equal(descriptor_publish(((struct place *)*state)->store, &d, seed, &e), 1);
+}
+
+/* Another store, another authority, and a store set back are told apart and refused. */
+static void test_trust(void **state)
+{
+	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY, got = DESCRIPTOR_EMPTY;
+	static const uint8_t other_id[16] = "other id 16 byte";
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	publish(*state, 3, &d);
+	refuse_load(*state, other_id, authority, 0, ERR_STORE, "not the expected store");
+	refuse_load(*state, id, other_authority, 0, ERR_STORE, "not the expected store");
+	refuse_load(*state, id, authority, 4, ERR_DAMAGED, "set back");
+	assert_int_equal(
+		descriptor_load(((struct place *)*state)->store, id, NULL, 0, &got, &e), 0);
+	assert_int_equal(got.epoch, 3);
+}
+
+/* A descriptor taken out of the middle is noticed, and one missing at the start is not needed. */
+static void test_gaps(void **state)
+{
+	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY, got = DESCRIPTOR_EMPTY;
+	struct place *p = *state;
+	struct err e = ERR_EMPTY;
+	char path[80];
+
+	publish(p, 4, &d);
+	(void)snprintf(path, sizeof(path), "%s/r/00000001.vsr", p->name);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(descriptor_load(p->store, id, authority, 4, &got, &e), 0);
+	(void)snprintf(path, sizeof(path), "%s/r/00000003.vsr", p->name);
+	assert_int_equal(unlink(path), 0);
+	refuse_load(p, id, authority, 0, ERR_DAMAGED, "00000004.vsr: the descriptor before");
+}
+
+/* Put D, signed with WITH, where epoch 3 belongs, after two good ones. */
+static void third(struct place *p, struct descriptor *d, const struct secret *with)
+{
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+
+	encode(d, with, &raw);
+	put_raw(p, "r/00000003.vsr", &raw);
+}
+
+/* A third descriptor signed by somebody else, of another store, with another predecessor or of
+ * another epoch does not continue the chain. */
+static void test_chain(void **state)
+{
+	auto_descriptor struct descriptor two = DESCRIPTOR_EMPTY;
+	struct place *p = *state;
+	struct err e = ERR_EMPTY;
+
+	publish(p, 2, &two);
+	for (int i = 0; i < 5; i++) {
+		auto_descriptor struct descriptor d = make_descriptor(i == 4 ? 4 : 3);
+		auto_descriptor struct descriptor got = DESCRIPTOR_EMPTY;
+
+		memcpy(d.previous, two.hash, 32);
+		if (i == 2)
+			d.previous[31] ^= 1;
+		if (i == 3)
+			d.store_id[0] ^= 1;
+		third(p, &d, i == 1 ? other_seed : seed);
+		if (i == 0)
+			assert_int_equal(
+				descriptor_load(p->store, id, authority, 3, &got, &e), 0);
+		else
+			refuse_load(p, id, i == 1 ? NULL : authority, 0, ERR_DAMAGED,
+				    i == 4 ? "of epoch 4" : "does not continue");
+	}
+}
+
+/* A damaged or oversized descriptor is refused by name, wherever it stands in the chain. */
+static void test_damaged_file(void **state)
+{
+	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY;
+	struct place *p = *state;
+
+	publish(p, 3, &d);
+	for (int i = 1; i <= 3; i++) {
+		auto_bytes struct bytes raw = BYTES_EMPTY, bad = BYTES_EMPTY;
+		struct err e = ERR_EMPTY;
+		char name[40];
+
+		(void)snprintf(name, sizeof(name), "r/%08d.vsr", i);
+		assert_int_equal(store_get(p->store, name, 65536, &raw, &e), 0);
+		assert_int_equal(bytes_append(&bad, raw.p, raw.len, &e), 0);
+		bad.p[bad.len - 1] ^= 1;
+		put_raw(p, name, &bad);
+		refuse_load(p, id, authority, 0, ERR_DAMAGED, name);
+		bad.len = 0;
+		put_raw(p, name, &bad);
+		refuse_load(p, id, authority, 0, ERR_DAMAGED, name);
+		put_raw(p, name, &raw);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_bit_flips),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_structure),
+		cmocka_unit_test(test_missing_keys),
+		cmocka_unit_test(test_tlvs),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_wrong_recovery_key),
+		cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_find_and_remove),
+		cmocka_unit_test_setup_teardown(test_load, store_setup, store_teardown),
+		cmocka_unit_test_setup_teardown(test_trust, store_setup, store_teardown),
+		cmocka_unit_test_setup_teardown(test_gaps, store_setup, store_teardown),
+		cmocka_unit_test_setup_teardown(test_chain, store_setup, store_teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_file, store_setup, store_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
