@@ -23,30 +23,22 @@ libsodium = ctypes.CDLL("libsodium.so.23")
 class Damaged(Exception):
     where = "store"  # the file last read from, which is the one to name
 
-class NoAccess(Exception):
-    """There is no stanza for this key."""
-
 def need(condition, reason):
     if not condition:
         raise Damaged(f"{Damaged.where}: {reason}")
-
 def sodium(name, size, *args):
     """What a function of libsodium writes into size bytes; damaged if it fails."""
     out, args = ctypes.create_string_buffer(size), [
         ctypes.c_ulonglong(arg) if isinstance(arg, int) else arg for arg in args]
     need(getattr(libsodium, "crypto_" + name)(out, *args) == 0, f"{name} fails")
     return out.raw
-
 def unseal(key, nonce, ad, box):
     return sodium("aead_chacha20poly1305_ietf_decrypt", len(box), None, None, box, len(box),
                   ad, len(ad), nonce, key)[:-16]
-
 def check_signature(public, signature, msg):
     sodium("sign_open", 64 + len(msg), None, signature + msg, 64 + len(msg), public)
-
 def b2(label, key, msg, n):
     return hashlib.blake2b(msg, digest_size=n, key=key, person=label.encode()).digest()
-
 def pread(path, offset, n):
     Damaged.where = path
     with open(path, "rb") as file:
@@ -54,12 +46,10 @@ def pread(path, offset, n):
         data = file.read(n)
     need(len(data) == n, "the file is too short")
     return data
-
 def padme(n):
     e = n.bit_length() - 1
     unit = 1 << max(e - e.bit_length(), 0)
     return -(-n // unit) * unit
-
 def unzstd(data, ulen):
     """The content of what must be exactly one zstd frame, as section 7 wants it."""
     c, block = Cursor(data), 0
@@ -94,17 +84,14 @@ class Cursor:
         values = struct.unpack("<" + layout, raw)
         need(struct.pack("<" + layout, *values) == raw, "a pad that must be zero is not")
         return values
-    def varint(self):
+    def varint(self, signed=False):
         value, shift, byte = 0, 0, 128
         while byte & 128:
             byte = self.uint(1)
             value |= (byte & 127) << shift
             shift += 7
         need(value < 1 << 64 and shift <= 70 and (byte or shift == 7), "bad varint")
-        return value
-    def zigzag(self):
-        value = self.varint()
-        return (value >> 1) ^ -(value & 1)
+        return (value >> 1) ^ -(value & 1) if signed else value
     def tlvs(self, size):
         area = Cursor(self.take(size))
         while area.left():
@@ -123,7 +110,7 @@ class Key:
         else:
             s, self.role = self.from_paper(data.decode("ascii", "replace")), 2
             self.secret, seed = (b2(f"vs1.seed.{i}", s, b"", 32) for i in ("x", "ed"))
-            self.authority = sodium("sign_seed_keypair", 32, bytes(64), seed)
+            self.authority = sodium("sign_seed_keypair", 32, ctypes.create_string_buffer(64), seed)
         self.public = sodium("scalarmult_base", 32, self.secret)
     @staticmethod
     def from_paper(text):
@@ -266,7 +253,7 @@ class Snapshot:
     """An archive with all its parts, and once linked, its dependencies by sequence number."""
     def __init__(self, store, final):
         self.final, self.header, self.seq, t = final, final.header, final.header.seq, final.trailer
-        self.parts = []
+        self.parts, self.sources = [], {self.seq: self}
         for i, digest in enumerate(t.hashes, 1):
             self.parts.append(Part(store, f"{final.path[:-4]}.{i:04d}.vsa"))
             need(self.parts[-1].trailer.hash == digest, "not the part that the last one names")
@@ -274,7 +261,7 @@ class Snapshot:
         self.parts.append(final)
     def link(self, store):
         """Finds the dependencies and, if it is there, the parent; checks the chain."""
-        t, self.sources, Damaged.where = self.final.trailer, {self.seq: self}, self.final.path
+        t, Damaged.where = self.final.trailer, self.final.path
         for i, (seq, archive, digest) in enumerate(t.links):
             other, is_parent = store.finals.get(archive), i == len(t.links) - 1
             need(other or is_parent, f"dependency {seq} is missing or damaged")
@@ -290,7 +277,7 @@ class Snapshot:
         h, kid = self.header, bytes([key.role]) + b2("vs1.kid", b"", key.public, 15)
         box = next((stanza[16:] for stanza in h.stanzas if stanza[:16] == kid), None)
         if not box:
-            raise NoAccess
+            return False
         secret, Damaged.where = sodium("scalarmult", 32, key.secret, h.eph), self.final.path
         wrap = b2("vs1.wrap", secret, h.eph + key.public + h.archive + h.stream, 32)
         file_key = unseal(wrap, bytes(12), h.raw[16:72] + h.host_pk, box)
@@ -298,10 +285,11 @@ class Snapshot:
             raw, Damaged.where = part.header.raw, part.path
             need(b2("vs1.hdrmac", file_key, raw[:-32], 32) == raw[-32:], "header mac is wrong")
             part.key = b2("vs1.payload", file_key, part.trailer.hh, 32)
-    def open(self, store, key):
-        self.link(store)
-        for source in self.sources.values():
-            source.unlock(key)
+        return True
+    def open(self, key):
+        """Reads ROOT; False if the key has no stanza in one of the archives."""
+        if not all([source.unlock(key) for source in self.sources.values()]):
+            return False
         t = self.final.trailer
         c = Cursor(self.record(self.seq, len(self.parts), t.root_offset, ROOT))
         (magic, self.id_key, _, list_key, *self.totals, self.body_len, self.head_len, _, _, left_out,
@@ -312,6 +300,8 @@ class Snapshot:
         summary = unseal(b2("vs1.summary", list_key, t.hh, 32), bytes(12), b"", t.summary)
         m = Cursor(summary).unpack("qqBB2xII4x5Q184x")
         need((level, grade, left_out, changed, self.totals[0], self.totals[3]) == m[2:8], "summary")
+        return True
+    @functools.lru_cache(maxsize=24)
     def record(self, seq, part, offset, kind):
         parts = self.sources[seq].parts if seq in self.sources else []
         need(1 <= part <= len(parts), f"no part {part} of sequence number {seq} to refer to")
@@ -329,7 +319,7 @@ class Snapshot:
             (stream, level), items, where = c.unpack("BB"), [], (0, 0, 0)
             need(rid == b2("vs1.id.node", self.id_key, plain, 32), "id of a node")
             for _ in range(c.varint()):
-                where = tuple(value + c.zigzag() for value in where)
+                where = tuple(value + c.varint(True) for value in where)
                 start = 0 if level else c.varint()
                 sums = [c.varint() for _ in range(1 if stream == BODY else 3)]
                 items.append((where, start, sums, c.take(16 if level else 8)))
@@ -343,9 +333,6 @@ class Snapshot:
         need(rid == b2("vs1.id.frame", self.id_key, bytes([kind]) + b"".join(ids), 32), "frame id")
         starts = {offset: i for i, offset in enumerate(itertools.accumulate([0] + sizes))}
         return chunks, [chunk_id[:16] for chunk_id in ids], starts
-    @functools.lru_cache(maxsize=16)
-    def frame(self, *where):
-        return self.record(*where)
     def chunks(self, stream, level, where, node_id, sums):
         """The chunks of a stream from left to right, as lists, each with its entries and body."""
         *found, items = self.record(*where, NODE)
@@ -355,7 +342,7 @@ class Snapshot:
             if level:
                 yield from self.chunks(stream, level - 1, where, tail, sums)
                 continue
-            chunks, prints, starts = self.frame(*where, stream)
+            chunks, prints, starts = self.record(*where, stream)
             first, last = starts.get(start), starts.get(start + sums[0])
             need(first is not None and last is not None, "an extent that covers no whole chunks")
             check = b2("vs1.check", self.id_key, b"".join(prints[first:last]), 16)[:8]
@@ -369,7 +356,7 @@ class Snapshot:
         return iter(())
     def tar(self, write):
         """Writes the tar of the snapshot; checks all that ROOT and the trees say of it."""
-        rest, totals, order = b"", [0, 0, 0, 0], Order(self.header.kind)
+        rest, totals = b"", [0, 0, 0, 0]
         body = (chunk for chunks, _ in self.stream(BODY, self.body_top, [self.body_len])
                 for chunk in chunks)
         head_sums = [self.head_len, self.totals[0], self.body_len]
@@ -381,7 +368,7 @@ class Snapshot:
                     header, out, left = c.take(header_len), write if header_len else len, body_len
                     found = [found[0] + (header_len > 0), found[1] + body_len]
                     if header:
-                        totals = [a + b for a, b in zip(totals, order.entry(header, body_len))]
+                        totals = [a + b for a, b in zip(totals, tar_entry(header, body_len))]
                     out(header)
                     while left:
                         rest = rest or memoryview(next(body, b""))
@@ -409,28 +396,110 @@ class Snapshot:
                 need(plain[:2] == struct.pack("<H", firsts.get(i, 0xFFFF)), f"first of segment {i}")
                 need(not any(plain[2 + max(0, offset - i * PAYLOAD):]), "bytes after the records")
 
-class Order:
-    """Checks the entries' tar headers and the order of their paths."""
-    def __init__(self, kind):
-        self.kind, self.last, self.directory = kind, (), (b".",) if kind == 3 else ()
-    def entry(self, header, body):
-        """What the entry adds to entries, regular files, directories and bytes."""
-        pax, at = {}, 0
-        if header[156:157] == b"x":
-            records = header[512:512 + int(header[124:135], 8)]
-            at = 512 - -len(records) // 512 * -512
-            while records:
-                size = int(records.partition(b" ")[0])
-                key, equals, value = records[:size - 1].partition(b" ")[2].partition(b"=")
-                need(equals and records[size - 1:size] == b"\n", "pax record")
-                pax[key], records = value, records[size:]
-        ustar = header[at:at + 512]
-        name, prefix, link = (f.split(b"\0")[0] for f in (ustar[:100], ustar[345:500], ustar[157:257]))
-        path = pax.get(b"GNU.sparse.name", pax.get(b"path", (prefix and prefix + b"/") + name))
-        kind, size = ustar[156:157], int(pax.get(b"size", b"%d" % int(ustar[124:135], 8)))
-        total = sum(ustar) - sum(ustar[148:156]) + 256
-        need(len(ustar) == 512 and int(ustar[148:154], 8) == total, "checksum of a tar header")
-        need(size == len(header) - at - 512 + body and len(header) <= 262144, "size of an entry")
-        need(kind == b"0" or not body, "a body of what is no regular file")
-        *parent, base = parts = path[:-1 if kind == b"5" else None].split(b"/")
-        need(parts > list(self.last) and ...)
+def tar_entry(header, body):
+    """What an entry adds to the number of entries, regular files, directories and bytes."""
+    pax, at = {}, 0
+    if header[156:157] == b"x":
+        records = header[512:512 + int(header[124:135], 8)]
+        at = 512 + (len(records) + 511) // 512 * 512
+        while records:
+            size = int(records.partition(b" ")[0])
+            key, _, value = records[:size - 1].partition(b" ")[2].partition(b"=")
+            need(size > 3 and records[size - 1:size] == b"\n", "a pax record is malformed")
+            pax[key], records = value, records[size:]
+    ustar = header[at:at + 512]
+    kind, size = ustar[156:157], int(pax.get(b"size", ustar[124:135]), 10 if b"size" in pax else 8)
+    total = sum(ustar) - sum(ustar[148:156]) + 8 * 32
+    need(len(ustar) == 512 and int(ustar[148:154], 8) == total, "checksum of a tar header")
+    need(len(header) <= 262144 and size == len(header) - at - 512 + body, "size in a tar header")
+    regular = kind == b"0"
+    return 1, regular, kind == b"5", int(pax.get(b"GNU.sparse.realsize", body)) if regular else 0
+
+class Store:
+    """The descriptor in force, the valid final parts by archive id, the files that failed."""
+    def __init__(self, path, authority):
+        self.failed, self.finals, self.descriptor, hashes = set(), {}, None, {0: bytes(32)}
+        marker = pread(f"{path}/volsnap-store", 0, 49)
+        need(re.fullmatch(rb"volsnap store 1\n[0-9a-f]{32}\n", marker), "not the marker of a store")
+        self.id, valid = bytes.fromhex(marker[16:48].decode()), []
+        for file in sorted(glob.glob(f"{glob.escape(path)}/r/*.vsr")):
+            with self.noting(file):
+                valid.append((file, Descriptor(file)))
+        for file, d in valid:
+            with self.noting(file):
+                need(d.authority == (authority or valid[-1][1].authority), "of another authority")
+                need(d.store_id == self.id, "of another store")
+                self.descriptor, hashes[d.epoch] = d, d.hash
+                need(d.before == hashes.get(d.epoch - 1), "does not name the descriptor before")
+        need(self.descriptor, "no valid descriptor")
+        self.files = sorted(glob.glob(f"{glob.escape(path)}/s/*/*/*.vs[af]"))
+        for file in (file for file in self.files if file.endswith(".vsf")):
+            with self.noting(file):
+                final = Part(self, file)
+                self.finals[final.header.archive] = final
+    @contextlib.contextmanager
+    def noting(self, file):
+        """Reports damage, once for each file, and goes on."""
+        Damaged.where = file
+        try:
+            yield
+        except (Damaged, OSError, ValueError) as error:
+            if file not in self.failed:
+                print(error if isinstance(error, Damaged) else f"{Damaged.where}: {error}",
+                      file=sys.stderr)
+            self.failed.add(file)
+
+def choose(store, wanted, parser):
+    name, _, seq = wanted.rpartition("@") if re.search(r"@\d+$", wanted) else (wanted, "", None)
+    found = [final for final in store.finals.values() if not final.trailer.flags & 2 and name in (
+        final.name[1], f"{final.name[1]}.{final.name[2]}") and int(seq or final.header.seq)
+        == final.header.seq]
+    if len({final.header.stream for final in found}) != 1:
+        parser.error("no such snapshot, or several streams have this name")
+    newest = max(found, key=lambda final: final.header.seq)
+    Damaged.where, folder = newest.path, os.path.dirname(newest.path)
+    need(seq or folder not in map(os.path.dirname, store.failed), "a newer one may be damaged")
+    return newest
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("store")
+    parser.add_argument("command", choices=("list", "tar", "verify"))
+    parser.add_argument("snapshot", nargs="?")
+    for option in ("--key", "--authority", "-o"):
+        parser.add_argument(option)
+    args = parser.parse_intermixed_args()
+    if (args.command == "tar") != bool(args.snapshot) or not (args.key or args.command == "verify"):
+        parser.error("tar wants HOST/VOLUME, list and tar want --key")
+    key = Key(args.key) if args.key else None
+    store = Store(args.store, (key and key.authority) or bytes.fromhex(args.authority or ""))
+    if args.command == "tar":
+        snapshot = Snapshot(store, choose(store, args.snapshot, parser))
+        snapshot.link(store)
+        need(snapshot.open(key), "no stanza for this key")
+        with open(args.o or sys.stdout.fileno(), "wb") as out:
+            snapshot.tar(out.write)
+        return 0
+    for file in store.files if args.command == "verify" else ():
+        with store.noting(file):
+            Part(store, file).check_bytes()
+    for final in sorted(store.finals.values(), key=lambda part: (part.name[1], part.header.seq)):
+        with store.noting(final.path):
+            snapshot, h = Snapshot(store, final), final.header
+            snapshot.link(store)
+            opened = key and snapshot.open(key)
+            if args.command == "verify":
+                if opened:
+                    snapshot.check_records()
+                    snapshot.tar(len)
+                if not store.failed.intersection(part.path for part in snapshot.parts):
+                    print(f"ok {final.name[1]} {h.seq}")
+            elif opened and not final.trailer.flags & 2:
+                print(final.name[1], h.seq, h.archive.hex(), *snapshot.totals[::3], snapshot.body_len)
+    return 5 if store.failed else 0
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Damaged, OSError, ValueError) as failure:
+        sys.exit(print(failure if isinstance(failure, Damaged) else f"{Damaged.where}: {failure}", file=sys.stderr) or 5)

@@ -83,6 +83,9 @@ static int child_died(struct extract *x, struct err *e)
 {
 	int status = 0;
 
+	/* One that closed its end but lives would keep us waiting. */
+	if (x->pid > 0)
+		(void)kill(x->pid, SIGKILL);
 	while (x->pid > 0 && waitpid(x->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	x->pid = 0;

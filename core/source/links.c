@@ -130,7 +130,9 @@ static int table_make(struct links *to, uint64_t n, bool in_memory, struct err *
 	if (in_memory) {
 		to->n_slots = n;
 		to->slots = calloc(n, sizeof(*to->slots));
-		return to->slots ? 0 : err_memory(e);
+		if (!to->slots)
+			return err_memory(e);
+		return 0;
 	}
 	to->n_slots = (n + PAGE_SLOTS - 1) / PAGE_SLOTS * PAGE_SLOTS;
 	to->fd = file_temp(to->scratch, e);
@@ -157,22 +159,17 @@ static int table_copy(struct links *from, struct links *to, struct err *e)
 /* Move to twice as many slots. */
 static int table_grow(struct links *l, struct err *e)
 {
-	struct links *to;
-	struct links swap;
+	struct links to = { .scratch = l->scratch, .fd = -1, .page_at = UINT64_MAX };
+	bool in_memory = l->n_keys < MEMORY_KEYS;
 
-	if (links_new(l->scratch, &to, e) < 0)
-		return -1;
-	free(to->slots);
-	to->slots = NULL;
-	if (table_make(to, l->n_slots * 2, l->n_keys < MEMORY_KEYS, e) < 0 ||
-	    table_copy(l, to, e) < 0) {
-		links_free(to);
+	if (table_make(&to, l->n_slots * 2, in_memory, e) < 0 || table_copy(l, &to, e) < 0) {
+		scope_close(&to.fd);
+		free(to.slots);
 		return -1;
 	}
-	swap = *l;
-	*l = *to;
-	*to = swap;
-	links_free(to);
+	scope_close(&l->fd);
+	free(l->slots);
+	*l = to;
 	return 0;
 }
 

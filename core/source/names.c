@@ -213,6 +213,7 @@ static int reader_name(struct run_reader *r, const char **name, struct err *e)
 	size_t left = r->len - r->at;
 	size_t n;
 
+	*name = NULL;
 	if (!memchr(r->p + r->at, 0, left)) {
 		memmove(r->p, r->p + r->at, left);
 		n = r->end - r->next < BUFFER - left ? (size_t)(r->end - r->next) : BUFFER - left;
@@ -222,7 +223,8 @@ static int reader_name(struct run_reader *r, const char **name, struct err *e)
 		r->at = 0;
 		r->len = left + n;
 	}
-	*name = r->len > r->at ? r->p + r->at : NULL;
+	if (r->len > r->at)
+		*name = r->p + r->at;
 	return 0;
 }
 

@@ -240,7 +240,6 @@ static int parse_numbers(const uint8_t *b, const struct pax_records *r, struct p
 	return 0;
 }
 
-/* "." or "./a/b", and nothing that could lead elsewhere. */
 static int check_path(const char *path, struct err *e)
 {
 	size_t depth = 0;
@@ -330,6 +329,13 @@ int pax_parse(const uint8_t *header, size_t n, struct pax *out, struct err *e)
 	out->has_acl = r.has_acl;
 	out->has_flags = r.has_flags;
 	return parse_main(header + at, n - at, &r, out, e);
+}
+
+bool pax_path_ok(const char *path)
+{
+	struct err ignored;
+
+	return check_path(path, &ignored) == 0;
 }
 
 bool pax_path_below(const char *path, const char *selected)

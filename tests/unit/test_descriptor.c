@@ -222,8 +222,8 @@ static int decode_signed(struct bytes *raw)
 	return got;
 }
 
-/* Pads, roles, scopes, labels, counts and lengths that the format forbids are refused even where
- * the authority signed them. */
+/* Pads, roles, scopes, labels, counts and lengths that the format forbids are refused
+ * even where the authority signed them. */
 static void test_structure(void **state)
 {
 	enum { HOST = 112, RECOVERY = HOST + 168, READER = RECOVERY + 168 };
@@ -232,17 +232,18 @@ static void test_structure(void **state)
 		size_t at;
 		uint8_t value;
 	} bad[] = {
-		{ 8, 2 },	      { 9, 1 },		    { 10, 2 },	 { 11, 1 },
-		{ 16, 0 },	      { 20, 1 },	    { 23, 1 },	 { 40, 1 },
-		{ 104, 3 },	      { 104, 5 },	    { 105, 255 }, { 106, 1 },
-		{ 111, 1 },	      { HOST, 0 },	    { HOST, 5 }, { HOST, 2 },
-		{ HOST + 1, 2 },      { HOST + 2, 8 },	    { HOST + 2, 10 },
-		{ HOST + 2, 64 },     { HOST + 2, 255 },    { HOST + 3, 1 },
-		{ HOST + 7, 1 },      { HOST + 40, 1 },	    { HOST + 71, 1 },
-		{ HOST + 72, 1 },     { HOST + 106, 0 },    { HOST + 114, 1 },
-		{ HOST + 167, 1 },    { RECOVERY + 8, 1 },  { RECOVERY, 1 },
-		{ RECOVERY, 4 },      { READER + 8, 1 },    { READER + 1, 0 },
-		{ TLV, 1 },	      { TLV + 3, 255 },
+		{ 8, 2 },	   { 9, 1 },	      { 10, 2 },
+		{ 11, 1 },	   { 16, 0 },	      { 20, 1 },
+		{ 23, 1 },	   { 40, 1 },	      { 104, 3 },
+		{ 104, 5 },	   { 105, 255 },      { 106, 1 },
+		{ 111, 1 },	   { HOST, 0 },	      { HOST, 5 },
+		{ HOST, 2 },	   { HOST + 1, 2 },   { HOST + 2, 8 },
+		{ HOST + 2, 10 },  { HOST + 2, 64 },  { HOST + 2, 255 },
+		{ HOST + 3, 1 },   { HOST + 7, 1 },   { HOST + 40, 1 },
+		{ HOST + 71, 1 },  { HOST + 72, 1 },  { HOST + 106, 0 },
+		{ HOST + 114, 1 }, { HOST + 167, 1 }, { RECOVERY + 8, 1 },
+		{ RECOVERY, 1 },   { RECOVERY, 4 },   { READER + 8, 1 },
+		{ READER + 1, 0 }, { TLV, 1 },	      { TLV + 3, 255 },
 	};
 
 	(void)state;
@@ -276,7 +277,8 @@ static void test_missing_keys(void **state)
 	}
 }
 
-/* TLVs: unknown ones are passed over, unless their high bit is set or they leave their area. */
+/* TLVs: unknown ones are passed over, unless their high bit is set or they leave their
+ * area. */
 static void test_tlvs(void **state)
 {
 	static const struct {
@@ -309,7 +311,8 @@ static void test_tlvs(void **state)
 	}
 }
 
-/* A descriptor grows to its limit, what is beyond is refused, and the largest still decodes. */
+/* A descriptor grows to its limit, what is beyond is refused, and the largest still
+ * decodes. */
 static void test_full(void **state)
 {
 	auto_descriptor struct descriptor d = { .epoch = 1 }, back = DESCRIPTOR_EMPTY;
@@ -369,7 +372,8 @@ static void test_bad_values(void **state)
 	assert_int_equal(descriptor_encode(&d, seed, &raw, &e), -1);
 }
 
-/* Hosts are found by key and by label; removing takes the grants of one role and one host only. */
+/* Hosts are found by key and by label; removing takes the grants of one role and one host
+ * only. */
 static void test_find_and_remove(void **state)
 {
 	auto_descriptor struct descriptor d = make_descriptor(1);
@@ -383,7 +387,8 @@ static void test_find_and_remove(void **state)
 	memset(g.scope_host, 0, 32);
 	assert_int_equal(descriptor_add(&d, &g, &e), 0);
 	assert_ptr_equal(descriptor_host(&d, host), &d.grants[0]);
-	assert_null(descriptor_host(&d, d.grants[3].sign_pk)); /* a prune key is no host */
+	assert_null(
+		descriptor_host(&d, d.grants[3].sign_pk)); /* a prune key is no host */
 	assert_null(descriptor_host(&d, none));
 	assert_ptr_equal(descriptor_label(&d, "gateway-7"), &d.grants[0]);
 	assert_null(descriptor_label(&d, "nas"));
@@ -461,10 +466,11 @@ static void refuse_load(struct place *p, const uint8_t *store, const uint8_t *tr
 	struct descriptor d = DESCRIPTOR_EMPTY;
 	struct err e = ERR_EMPTY;
 
-	assert_int_equal(descriptor_load(p->store, store, trusted, min_epoch, &d, &e), -1);
+	assert_int_equal(descriptor_load(p->store, store, trusted, min_epoch, &d, &e),
+			 -1);
 	if (e.kind != kind || !strstr(e.text, says))
-		fail_msg("kind %d, not %d, or not \"%s\": %s", (int)e.kind, (int)kind, says,
-			 e.text);
+		fail_msg("kind %d, not %d, or not \"%s\": %s", (int)e.kind, (int)kind,
+			 says, e.text);
 	assert_null(d.grants);
 }
 
@@ -479,19 +485,21 @@ static void test_load(void **state)
 	refuse_load(*state, id, authority, 0, ERR_STORE, "no descriptor");
 	publish(*state, 12, &d);
 	assert_int_equal(bytes_append(&junk, "junk", 4, &e), 0);
-	put_raw(*state, "r/.00000013.vsr.tmp-1", &junk); /* names that are no descriptor's */
+	put_raw(*state, "r/.00000013.vsr.tmp-1",
+		&junk); /* names that are no descriptor's */
 	put_raw(*state, "r/13.vsr", &junk);
 	put_raw(*state, "r/000000013.vsr", &junk);
 	put_raw(*state, "r/00000013.vsr~", &junk);
 	put_raw(*state, "r/00000000.vsr", &junk);
 	put_raw(*state, "r/99999999999.vsr", &junk);
-	assert_int_equal(
-		descriptor_load(((struct place *)*state)->store, id, authority, 12, &got, &e),
-		0);
+	assert_int_equal(descriptor_load(((struct place *)*state)->store, id, authority,
+					 12, &got, &e),
+			 0);
 	assert_int_equal(got.epoch, 12);
 	assert_memory_equal(got.hash, d.hash, 32);
 	assert_int_equal(got.n_grants, 4);
-	assert_int_equal(descriptor_publish(((struct place *)*state)->store, &d, seed, &e), 1);
+	assert_int_equal(
+		descriptor_publish(((struct place *)*state)->store, &d, seed, &e), 1);
 }
 
 /* Another store, another authority, and a store set back are told apart and refused. */
@@ -507,11 +515,13 @@ static void test_trust(void **state)
 	refuse_load(*state, id, other_authority, 0, ERR_STORE, "not the expected store");
 	refuse_load(*state, id, authority, 4, ERR_DAMAGED, "set back");
 	assert_int_equal(
-		descriptor_load(((struct place *)*state)->store, id, NULL, 0, &got, &e), 0);
+		descriptor_load(((struct place *)*state)->store, id, NULL, 0, &got, &e),
+		0);
 	assert_int_equal(got.epoch, 3);
 }
 
-/* A descriptor taken out of the middle is noticed, and one missing at the start is not needed. */
+/* A descriptor taken out of the middle is noticed, and one missing at the start is not
+ * needed. */
 static void test_gaps(void **state)
 {
 	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY, got = DESCRIPTOR_EMPTY;
@@ -525,7 +535,8 @@ static void test_gaps(void **state)
 	assert_int_equal(descriptor_load(p->store, id, authority, 4, &got, &e), 0);
 	(void)snprintf(path, sizeof(path), "%s/r/00000003.vsr", p->name);
 	assert_int_equal(unlink(path), 0);
-	refuse_load(p, id, authority, 0, ERR_DAMAGED, "00000004.vsr: the descriptor before");
+	refuse_load(p, id, authority, 0, ERR_DAMAGED,
+		    "00000004.vsr: the descriptor before");
 }
 
 /* Put D, signed with WITH, where epoch 3 belongs, after two good ones. */
@@ -537,8 +548,8 @@ static void third(struct place *p, struct descriptor *d, const struct secret *wi
 	put_raw(p, "r/00000003.vsr", &raw);
 }
 
-/* A third descriptor signed by somebody else, of another store, with another predecessor or of
- * another epoch does not continue the chain. */
+/* A third descriptor signed by somebody else, of another store, with another predecessor
+ * or of another epoch does not continue the chain. */
 static void test_chain(void **state)
 {
 	auto_descriptor struct descriptor two = DESCRIPTOR_EMPTY;
@@ -565,7 +576,8 @@ static void test_chain(void **state)
 	}
 }
 
-/* A damaged or oversized descriptor is refused by name, wherever it stands in the chain. */
+/* A damaged or oversized descriptor is refused by name, wherever it stands in the chain.
+ */
 static void test_damaged_file(void **state)
 {
 	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY;
@@ -608,7 +620,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trust, store_setup, store_teardown),
 		cmocka_unit_test_setup_teardown(test_gaps, store_setup, store_teardown),
 		cmocka_unit_test_setup_teardown(test_chain, store_setup, store_teardown),
-		cmocka_unit_test_setup_teardown(test_damaged_file, store_setup, store_teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_file, store_setup,
+						store_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

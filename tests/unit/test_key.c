@@ -60,7 +60,8 @@ static void put_file(const char *name, const void *p, size_t n, mode_t mode)
 	assert_int_equal(file_save(dir, name, p, n, mode, true, &e), 0);
 }
 
-/* A key that was saved loads as the same key, and the file is the 64 bytes of section 2. */
+/* A key that was saved loads as the same key, and the file is the 64 bytes of section 2.
+ */
 static void test_round_trip(void **state)
 {
 	static const enum key_role roles[] = { KEY_HOST, KEY_READER, KEY_PRUNE };
@@ -110,8 +111,8 @@ int watched_openat(int at, const char *name, int flags, ...)
 	return (int)syscall(SYS_openat, at, name, flags, mode);
 }
 
-/* A key file is 0600 from its creation under umask 0, so nobody else can open it at any moment
- * (trap T34a). */
+/* A key file is 0600 from its creation under umask 0, so nobody else can open it at any
+ * moment (trap T34a). */
 static void test_mode(void **state)
 {
 	struct err e = ERR_EMPTY;
@@ -228,7 +229,8 @@ static void test_bit_flips(void **state)
 	secret_free(s);
 }
 
-/* A key file of any other length, and what is no regular file, is ERR_KEY by name. */
+/* A good key with bytes missing or too many, and what is no regular file, is ERR_KEY by
+ * name. */
 static void test_lengths(void **state)
 {
 	uint8_t raw[KEY_FILE_LEN + 8] = "VSKEY1";
@@ -236,7 +238,11 @@ static void test_lengths(void **state)
 	struct secret *back = NULL;
 
 	(void)state;
+	raw[8] = KEY_HOST;
+	crypto_b2("vs1.kc", raw + 16, 32, raw + 8, 1, raw + 48, 16);
 	for (size_t n = 0; n <= sizeof(raw); n++) {
+		if (n == KEY_FILE_LEN)
+			continue;
 		put_file("len.key", raw, n, 0600);
 		assert_int_equal(key_load(dir, "len.key", KEY_HOST, &back, &e), -1);
 		assert_int_equal(e.kind, ERR_KEY);
@@ -259,7 +265,8 @@ static void refuse_paper(const char *text, size_t n, const char *says)
 	assert_int_equal(e.kind, ERR_KEY);
 	assert_null(back);
 	if (!strstr(e.text, says))
-		fail_msg("\"%s\" does not say \"%s\" for:\n%.*s", e.text, says, (int)n, text);
+		fail_msg("\"%s\" does not say \"%s\" for:\n%.*s", e.text, says, (int)n,
+			 text);
 }
 
 static void accept_paper(const char *text, size_t n, const struct secret *s)
@@ -273,8 +280,8 @@ static void accept_paper(const char *text, size_t n, const struct secret *s)
 	secret_free(back);
 }
 
-/* The paper text of a known key is this text, computed with the Python reader's formula, and has
- * the form of section 2. */
+/* The paper text of a known key is this text, computed with the Python reader's formula,
+ * and has the form of section 2. */
 static void test_paper_known(void **state)
 {
 	struct secret *s = known_secret();
@@ -283,11 +290,11 @@ static void test_paper_known(void **state)
 	(void)state;
 	key_paper(s, text);
 	assert_string_equal(text, "041GM 48R3W S\n"
-			    "K2TD1 V894N D\n"
-			    "0NTYC NP76Y R\n"
-			    "M1H27 SD7D4 P\n"
-			    "NESBK G67SV 8\n"
-			    "AXSM YNXC D\n");
+				  "K2TD1 V894N D\n"
+				  "0NTYC NP76Y R\n"
+				  "M1H27 SD7D4 P\n"
+				  "NESBK G67SV 8\n"
+				  "AXSM YNXC D\n");
 	secret_free(s);
 }
 
@@ -373,7 +380,8 @@ static void test_paper_transpositions(void **state)
 		for (size_t i = 0; good[i]; i++) {
 			size_t next = good[i + 1] == ' ' ? i + 2 : i + 1;
 
-			if (isspace(good[i]) || good[next] == '\n' || good[i] == good[next])
+			if (isspace(good[i]) || good[next] == '\n' ||
+			    good[i] == good[next])
 				continue;
 			memcpy(text, good, sizeof(text));
 			text[i] = good[next];
@@ -402,8 +410,8 @@ static void test_paper_lines_swapped(void **state)
 	secret_free(s);
 }
 
-/* Case, blanks, dashes, line breaks and O for 0, I and L for 1 do not matter; comments are passed
- * over. */
+/* Case, blanks, dashes, line breaks and O for 0, I and L for 1 do not matter; comments
+ * are passed over. */
 static void test_paper_lenient(void **state)
 {
 	struct err e = ERR_EMPTY;
@@ -463,7 +471,8 @@ static void test_paper_check_is_strict(void **state)
 	}
 }
 
-/* Text cut anywhere, or with something after it, is refused; so is a line turned into a comment. */
+/* Text cut anywhere, or with something after it, is refused; so is a line turned into a
+ * comment. */
 static void test_paper_lengths(void **state)
 {
 	struct secret *s = known_secret();
@@ -488,8 +497,8 @@ static void test_paper_lengths(void **state)
 	secret_free(s);
 }
 
-/* Two mistakes in one line that its check does not see are found by the hash, and a version other
- * than 1 is refused. */
+/* Two mistakes in one line that its check does not see are found by the hash, and a
+ * version other than 1 is refused. */
 static void test_paper_hash(void **state)
 {
 	struct secret *s = known_secret();
@@ -534,7 +543,7 @@ static void test_derived(void **state)
 }
 
 #define PIN_HEAD                                                                         \
-	"volsnap pin 1\nstore abababababababababababababababab\nauthority "                \
+	"volsnap pin 1\nstore abababababababababababababababab\nauthority "              \
 	"0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c\n"
 
 /* A pin reads back, and the file is the text that key.h shows. */
@@ -566,9 +575,12 @@ static void test_pin(void **state)
 static void test_pin_damaged(void **state)
 {
 	static const char good[] = PIN_HEAD "epoch 7\n";
-	static const char *const tails[] = { "epoch 07\n",	   "epoch 4294967296\n",
-					     "epoch -1\n",	   "epoch\n",
-					     "epoch 7\n\n",	   "epoch 7 \n",
+	static const char *const tails[] = { "epoch 07\n",
+					     "epoch 4294967296\n",
+					     "epoch -1\n",
+					     "epoch\n",
+					     "epoch 7\n\n",
+					     "epoch 7 \n",
 					     "epoch 99999999999999999999\n" };
 	struct key_pin pin = { .epoch = 5 };
 	struct err e = ERR_EMPTY;

@@ -1,0 +1,52 @@
+/* The archives that a snapshot's bytes lie in: its own and its dependencies, every part of each
+ * opened, checked and unlocked before a byte is read, so that a file unlinked later stays
+ * readable.  Inside of reader and catalog.
+ *
+ * Memory: slot hashes, stanzas and raw header of a part are given back once it is open (reading
+ * rests on the segments' seals), and its segment buffers while it is not among the two parts last
+ * read.  What stays is below 16 KiB a part, 8 of them the locked page of its key: 1.3 MiB for
+ * 20 GB, 6.4 MiB for 100 GB.  Each part holds one file descriptor. */
+#ifndef ARCHIVE_ARCHIVE_PARTS_H
+#define ARCHIVE_ARCHIVE_PARTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "archive/part.h"
+
+struct err;
+struct place;
+struct reader_keys;
+struct store;
+
+#define ARCHIVE_PARTS_AWAKE 2 /* parts with segment buffers */
+
+struct archive {
+	uint64_t seq;
+	uint32_t n;
+	struct part_reader **parts; /* part 1 at [0]; the last has the final trailer */
+};
+
+struct archive_parts {
+	size_t n;
+	struct archive *archives; /* the snapshot's own first, then dependencies by seq */
+	struct part_reader *awake[ARCHIVE_PARTS_AWAKE]; /* the one last read first */
+};
+
+/* Open all; NAME is the .vsf.  ERR_STORE if it is not there, ERR_DAMAGED if anything that belongs
+ * to it is missing or does not fit, ERR_KEY if no key opens it.  archive_parts_close in any case. */
+int archive_parts_open(struct archive_parts *a, struct store *store, const struct descriptor *d,
+		       const char *name, const struct reader_keys *keys, struct err *e);
+void archive_parts_close(struct archive_parts *a);
+/* The snapshot's own last part. */
+struct part_reader *archive_parts_final(const struct archive_parts *a);
+/* The part that AT names, ready to be read until the next call but one. */
+int archive_parts_get(struct archive_parts *a, const struct place *at, struct part_reader **out,
+		      struct err *e);
+
+/* The file key of R's archive, by the first of KEYS that has a stanza: 32 bytes at FK, which is
+ * locked memory.  ERR_KEY if none has. */
+int archive_parts_key(const struct part_reader *r, const struct reader_keys *keys, uint8_t *fk,
+		      struct err *e);
+
+#endif
