@@ -21,12 +21,11 @@ struct opening {
 
 /* ---- what a part holds ---- */
 
-/* Give back what only reading needs. */
+/* Give back what only reading needs; the segment's memory was lent, and holds keys if it held
+ * ROOT. */
 static void part_rest(struct part_reader *r)
 {
-	if (r->segment)
-		crypto_wipe(r->segment, SEGMENT_PAYLOAD); /* ROOT holds keys */
-	free(r->segment);
+	crypto_wipe(r->segment, SEGMENT_PAYLOAD);
 	free(r->run);
 	r->segment = NULL;
 	r->run = NULL;
@@ -34,17 +33,11 @@ static void part_rest(struct part_reader *r)
 	r->run_first = r->run_n = 0;
 }
 
-static int part_wake(struct part_reader *r, struct err *e)
-{
-	if (!r->segment)
-		r->segment = malloc(SEGMENT_LEN);
-	return r->segment ? 0 : err_memory(e);
-}
-
 /* Give back what only opening needs. */
 static void part_trim(struct part_reader *r)
 {
-	part_rest(r);
+	free(r->segment);
+	r->segment = NULL;
 	free(r->trailer.slots);
 	r->trailer.slots = NULL;
 	free(r->header.stanzas);
@@ -125,57 +118,65 @@ static int part_open(const struct opening *o, const struct part_reader *final, u
 	return 0;
 }
 
-/* Open all parts; x->parts[0] holds the last one, opened by the caller, and ends in its place. */
-static int archive_open(struct archive *x, const struct opening *o, struct err *e)
+static void archive_close(struct archive *x)
 {
-	struct part_reader *final = x->parts[0], **parts;
-	uint32_t n = final->trailer.n_parts;
+	for (uint32_t i = 0; x && i < x->n; i++)
+		part_reader_free(x->parts[i]);
+	free(x);
+}
 
-	parts = reallocarray(x->parts, n, sizeof(struct part_reader *));
-	if (!parts)
-		return err_memory(e);
-	memset(parts, 0, n * sizeof(struct part_reader *));
-	x->parts = parts;
-	parts[n - 1] = final;
-	x->n = n;
+/* An archive of which only the last part is there yet; takes it. */
+static struct archive *archive_of(struct part_reader *final, struct err *e)
+{
+	uint32_t n = final->trailer.final ? final->trailer.n_parts : 0;
+	struct archive *x = NULL;
+
+	if (n == 0)
+		(void)err_set(e, ERR_DAMAGED, "%s: is not the last part of a snapshot",
+			      final->name);
+	else if (!(x = calloc(1, sizeof(*x) + n * sizeof(struct part_reader *))))
+		(void)err_memory(e);
+	if (!x) {
+		part_reader_free(final);
+		return NULL;
+	}
 	x->seq = final->header.seq;
+	x->n = n;
+	x->parts[n - 1] = final;
+	return x;
+}
+
+/* Begin with the last part, NAME; 1 if there is no such file. */
+static int archive_begin(const struct opening *o, const char *name, struct archive **out,
+			 struct err *e)
+{
+	struct part_reader *final = NULL;
+	struct archive *x;
+	int found = part_reader_open(o->store, o->d, name, &final, e);
+
+	if (found != 0)
+		return found;
+	x = archive_of(final, e);
+	if (!x)
+		return -1;
+	*out = x;
+	return 0;
+}
+
+/* Open all other parts, and unlock all. */
+static int archive_finish(struct archive *x, const struct opening *o, struct err *e)
+{
+	struct part_reader *final = x->parts[x->n - 1];
+
 	if (archive_parts_key(final, o->keys, o->fk, e) < 0)
 		return -1;
-	for (uint32_t i = 1; i < n; i++)
-		if (part_open(o, final, i, &parts[i - 1], e) < 0)
+	for (uint32_t i = 1; i < x->n; i++)
+		if (part_open(o, final, i, &x->parts[i - 1], e) < 0)
 			return -1;
 	if (part_reader_unlock(final, o->fk, e) < 0)
 		return -1;
 	part_trim(final);
 	return 0;
-}
-
-/* Begin with the last part: x->parts[0]. */
-static int archive_begin(struct archive *x, const struct opening *o, const char *name,
-			 struct err *e)
-{
-	struct part_reader *r = NULL;
-	int found = part_reader_open(o->store, o->d, name, &r, e);
-
-	if (found != 0)
-		return found;
-	x->parts = calloc(1, sizeof(struct part_reader *));
-	if (!x->parts) {
-		part_reader_free(r);
-		return err_memory(e);
-	}
-	x->parts[0] = r;
-	x->n = 1;
-	if (!r->trailer.final)
-		return err_set(e, ERR_DAMAGED, "%s: is not the last part of a snapshot", name);
-	return 0;
-}
-
-static void archive_close(struct archive *x)
-{
-	for (uint32_t i = 0; i < x->n; i++)
-		part_reader_free(x->parts[i]);
-	free(x->parts);
 }
 
 /* ---- all of them ---- */
@@ -192,60 +193,46 @@ static void dependency_name(const struct part_reader *final, const struct archiv
 		       (unsigned long long)a->seq, id);
 }
 
-static int dependency_open(struct archive *x, const struct opening *o,
-			   const struct part_reader *final, const struct archive_id *a,
-			   struct err *e)
+static int dependency_open(struct archive_parts *all, const struct opening *o,
+			   const struct archive_id *a, struct err *e)
 {
+	const struct part_reader *last, *final = archive_parts_final(all);
+	struct archive *x = NULL;
 	char name[NAME_ROOM];
 	int found;
 
 	dependency_name(final, a, name);
-	found = archive_begin(x, o, name, e);
+	found = archive_begin(o, name, &x, e);
 	if (found == 1)
 		return err_set(e, ERR_DAMAGED, "%s: snapshot %llu, on which it rests, is missing",
 			       final->name, (unsigned long long)a->seq);
-	if (found < 0)
+	if (found < 0 || !x)
 		return -1;
-	if (memcmp(x->parts[0]->trailer.hash, a->trailer_hash, 32) != 0 ||
-	    memcmp(x->parts[0]->header.stream.id, final->header.stream.id, 16) != 0)
+	x->next = all->own->next;
+	all->own->next = x;
+	last = x->parts[x->n - 1];
+	if (memcmp(last->trailer.hash, a->trailer_hash, 32) != 0 ||
+	    memcmp(last->header.stream.id, final->header.stream.id, 16) != 0)
 		return err_set(e, ERR_DAMAGED, "%s: is not the snapshot on which %s rests", name,
 			       final->name);
-	return archive_open(x, o, e);
+	return archive_finish(x, o, e);
 }
 
 static int all_open(struct archive_parts *a, const struct opening *o, const char *name,
 		    struct err *e)
 {
-	struct part_reader *final;
-	struct archive *more;
-	size_t n_deps;
-	int found;
+	const struct part_trailer *t;
+	int found = archive_begin(o, name, &a->own, e);
 
-	a->archives = calloc(1, sizeof(*a->archives));
-	if (!a->archives)
-		return err_memory(e);
-	a->n = 1;
-	found = archive_begin(&a->archives[0], o, name, e);
 	if (found == 1)
 		return err_set(e, ERR_STORE, "%s: is not there: pruned while reading: run again",
 			       name);
-	if (found < 0)
+	if (found < 0 || archive_finish(a->own, o, e) < 0)
 		return -1;
-	final = a->archives[0].parts[0];
-	n_deps = final->trailer.n_deps;
-	if (archive_open(&a->archives[0], o, e) < 0)
-		return -1;
-	more = reallocarray(a->archives, n_deps + 1, sizeof(*more));
-	if (!more)
-		return err_memory(e);
-	a->archives = more;
-	for (size_t i = 0; i < n_deps; i++) {
-		a->archives[a->n] = (struct archive){ .n = 0 };
-		a->n++;
-		if (dependency_open(&a->archives[i + 1], o, final,
-				    &final->trailer.deps[i].archive, e) < 0)
+	t = &archive_parts_final(a)->trailer;
+	for (size_t i = 0; i < t->n_deps; i++)
+		if (dependency_open(a, o, &t->deps[i].archive, e) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -255,7 +242,10 @@ int archive_parts_open(struct archive_parts *a, struct store *store, const struc
 	struct opening o = { .store = store, .d = d, .keys = keys };
 	int result;
 
-	*a = (struct archive_parts){ .n = 0 };
+	*a = (struct archive_parts){ .own = NULL };
+	for (size_t i = 0; i < ARCHIVE_PARTS_AWAKE; i++)
+		if (!(a->segments[i] = malloc(SEGMENT_LEN)))
+			return err_memory(e);
 	o.fk = crypto_lock(32, e);
 	if (!o.fk)
 		return -1;
@@ -266,37 +256,43 @@ int archive_parts_open(struct archive_parts *a, struct store *store, const struc
 
 void archive_parts_close(struct archive_parts *a)
 {
-	for (size_t i = 0; i < a->n; i++)
-		archive_close(&a->archives[i]);
-	free(a->archives);
-	*a = (struct archive_parts){ .n = 0 };
+	for (size_t i = 0; i < ARCHIVE_PARTS_AWAKE; i++) {
+		if (a->awake[i])
+			part_rest(a->awake[i]);
+		free(a->segments[i]);
+	}
+	while (a->own) {
+		struct archive *next = a->own->next;
+
+		archive_close(a->own);
+		a->own = next;
+	}
+	*a = (struct archive_parts){ .own = NULL };
 }
 
 struct part_reader *archive_parts_final(const struct archive_parts *a)
 {
-	return a->archives[0].parts[a->archives[0].n - 1];
+	return a->own->parts[a->own->n - 1];
 }
 
 /* ---- reading ---- */
 
-/* The snapshot's own, or the dependency of that number. */
 static const struct archive *archive_find(const struct archive_parts *a, uint64_t seq)
 {
-	size_t low = 1, high = a->n;
+	const struct archive *x = a->own;
 
-	if (a->archives[0].seq == seq)
-		return &a->archives[0];
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
+	while (x && x->seq != seq)
+		x = x->next;
+	return x;
+}
 
-		if (a->archives[mid].seq == seq)
-			return &a->archives[mid];
-		if (a->archives[mid].seq < seq)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+/* Where R is awake, or a place for it: one not in use, or the one not read last. */
+static size_t place_of(const struct archive_parts *a, const struct part_reader *r)
+{
+	for (size_t i = 0; i < ARCHIVE_PARTS_AWAKE; i++)
+		if (a->awake[i] == r)
+			return i;
+	return (a->last + 1) % ARCHIVE_PARTS_AWAKE;
 }
 
 int archive_parts_get(struct archive_parts *a, const struct place *at, struct part_reader **out,
@@ -304,6 +300,7 @@ int archive_parts_get(struct archive_parts *a, const struct place *at, struct pa
 {
 	const struct archive *x = archive_find(a, at->seq);
 	struct part_reader *r;
+	size_t i;
 
 	if (!x || at->part < 1 || at->part > x->n)
 		return err_set(e, ERR_DAMAGED,
@@ -311,16 +308,14 @@ int archive_parts_get(struct archive_parts *a, const struct place *at, struct pa
 			       archive_parts_final(a)->name, (unsigned long)at->part,
 			       (unsigned long long)at->seq);
 	r = x->parts[at->part - 1];
-	if (r != a->awake[0]) {
-		struct part_reader *second = a->awake[1];
-
-		if (part_wake(r, e) < 0)
-			return -1;
-		if (second && second != r)
-			part_rest(second);
-		a->awake[1] = a->awake[0];
-		a->awake[0] = r;
+	i = place_of(a, r);
+	if (a->awake[i] != r) {
+		if (a->awake[i])
+			part_rest(a->awake[i]);
+		a->awake[i] = r;
+		r->segment = a->segments[i];
 	}
+	a->last = i;
 	*out = r;
 	return 0;
 }

@@ -22,15 +22,17 @@ struct store;
 #define ARCHIVE_PARTS_AWAKE 2 /* parts with segment buffers */
 
 struct archive {
+	struct archive *next;
 	uint64_t seq;
 	uint32_t n;
-	struct part_reader **parts; /* part 1 at [0]; the last has the final trailer */
+	struct part_reader *parts[]; /* part 1 at [0]; the last has the final trailer */
 };
 
 struct archive_parts {
-	size_t n;
-	struct archive *archives; /* the snapshot's own first, then dependencies by seq */
-	struct part_reader *awake[ARCHIVE_PARTS_AWAKE]; /* the one last read first */
+	struct archive *own; /* the others behind it: 128 at most are written */
+	struct part_reader *awake[ARCHIVE_PARTS_AWAKE]; /* those last read; NULL: none yet */
+	uint8_t *segments[ARCHIVE_PARTS_AWAKE];		/* lent to these */
+	size_t last;					/* which was read last */
 };
 
 /* Open all; NAME is the .vsf.  ERR_STORE if it is not there, ERR_DAMAGED if anything that belongs

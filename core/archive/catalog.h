@@ -20,10 +20,11 @@ enum snapshot_state {
 	SNAPSHOT_ABANDONED, /* superseded sibling nobody names as parent (rule R5) */
 };
 
+/* About 300 bytes and a name each. */
 struct snapshot {
-	struct archive_id archive;
+	struct archive_id archive; /* by name where DAMAGED; seq 0 where the name is none either */
 	enum snapshot_state state;
-	char name[512];	      /* of its .vsf in the store */
+	char *name;	      /* of its .vsf in the store; owned */
 	uint64_t stored;      /* bytes of all its files */
 	uint32_t n_parts;
 	struct archive_id parent;
@@ -31,15 +32,17 @@ struct snapshot {
 	int64_t created_ms;   /* header's label, where the summary is not readable */
 	bool has_summary;     /* opened with the list key */
 	struct summary summary;
-	char problem[256];    /* why it is damaged */
+	char *problem;	      /* why it is damaged, without control characters; else NULL; owned */
 };
 
 struct catalog_stream {
 	struct stream stream; /* identity, from a verified header; host = label of the grant */
 	char dir[512];	      /* in the store */
+	bool has_predecessor;
+	struct predecessor predecessor;
 	size_t n;
 	struct snapshot *snapshots; /* by seq, then archive id */
-	/* NULL until known: 32 bytes.  Found from host secret, or by opening a ROOT. */
+	/* NULL until known: 32 locked bytes.  Found from host secret, or by opening a ROOT. */
 	uint8_t *list_key;
 };
 
@@ -64,10 +67,14 @@ int catalog_load(struct store *store, const struct descriptor *d,
 		 const struct reader_keys *keys, struct catalog *out, struct bytes *problems,
 		 struct err *e);
 
+/* Time of a snapshot: its summary's, else its header's label.  Unix ms. */
+int64_t snapshot_time(const struct snapshot *x);
+
 /* Resolve WHICH within one stream: "latest", "latest~N", digits (a sequence number), hex prefix
  * of an archive id (8+ digits with a letter, or "id:..."), or DATE[THH:MM[Z]] (newest at or before,
- * local time unless Z; a date alone is the end of that day).  Only SNAPSHOT_OK ones count, but a
- * damaged one named by number or id is ERR_DAMAGED.  ERR_NOT_FOUND, ERR_REFUSED (ambiguous
+ * local time unless Z; a minute counts to its end, a date alone to the end of that day).  "latest"
+ * goes by sequence number, a date by snapshot_time.  Only SNAPSHOT_OK ones count, but a damaged
+ * one named by number or id is ERR_DAMAGED.  ERR_NOT_FOUND, ERR_REFUSED (ambiguous
  * prefix), ERR_USAGE (not a WHICH). */
 int catalog_which(const struct catalog_stream *s, const char *which, const struct snapshot **out,
 		  struct err *e);

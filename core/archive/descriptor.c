@@ -222,8 +222,7 @@ static bool get_grant(struct cursor *c, struct grant *g)
 	cursor_copy(c, g->seal_pk, 32);
 	cursor_copy(c, g->scope_host, 32);
 	cursor_copy(c, label, sizeof(label));
-	if (!cursor_ok(c) || role < KEY_HOST || role > KEY_PRUNE || scope > 1 ||
-	    len > LABEL_MAX || strnlen(label, sizeof(label)) != len ||
+	if (!cursor_ok(c) || scope > 1 || strnlen(label, sizeof(label)) != len ||
 	    !crypto_is_zero(label + len, sizeof(label) - len))
 		return false;
 	g->role = (enum key_role)role;

@@ -45,18 +45,17 @@ static int note_name(void *ctx, const char *name, bool is_dir, uint64_t size,
 		     struct err *e)
 {
 	char again[NAME_LEN];
-	unsigned long long epoch;
+	uint32_t epoch;
 
 	(void)size;
 	if (is_dir || strspn(name, "0123456789") > 10)
 		return 0;
-	epoch = strtoull(name, NULL, 10);
-	if (epoch == 0 || epoch > UINT32_MAX)
+	/* A number that does not fit is cut, and then its name below is another. */
+	epoch = (uint32_t)strtoull(name, NULL, 10);
+	if (epoch == 0)
 		return 0;
-	name_of((uint32_t)epoch, again);
-	return strcmp(again + strlen("r/"), name) == 0
-		       ? epochs_add(ctx, (uint32_t)epoch, e)
-		       : 0;
+	name_of(epoch, again);
+	return strcmp(again + strlen("r/"), name) == 0 ? epochs_add(ctx, epoch, e) : 0;
 }
 
 static int by_epoch(const void *a, const void *b)

@@ -50,6 +50,8 @@ void frame_reset(struct frame *f, enum record_type type, size_t limit)
 	f->used = 0;
 	f->chunk_start = 0;
 	f->n_chunks = 0;
+	f->entries = 0;
+	f->body = 0;
 	f->packed = NULL;
 	f->clen = 0;
 	f->ulen = 0;

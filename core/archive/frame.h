@@ -25,6 +25,7 @@ struct frame {
 	uint32_t n_chunks;
 	uint32_t *ends;		     /* end offset of each chunk; FRAME_CHUNKS of room */
 	uint8_t *room;		     /* FRAME_TABLE_ROOM + FRAME_CONTENT: table grows down, content up */
+	uint64_t entries, body;	     /* of the groups in a HEAD frame; their writer counts */
 	/* filled by frame_pack */
 	uint8_t (*fingerprints)[FINGERPRINT_LEN];
 	uint8_t id[32];

@@ -79,15 +79,13 @@ static bool probe(const uint8_t *p, size_t n)
 	return !sample_is_even(p + n - PROBE_LEN);
 }
 
-/* Compress N bytes of PLAIN into OUT, decode again into SCRATCH, compare.  1: not worth it. */
+/* Compress N bytes of PLAIN into OUT, decode again into SCRATCH, compare.  1: saves too little. */
 static int squeeze(struct packer *p, const uint8_t *plain, size_t n, uint8_t *out,
 		   uint8_t *scratch, size_t *clen, struct err *e)
 {
 	size_t least = n / 64 + (n % 64 > 0); /* what must be saved */
 	int r;
 
-	if (p->level == 0 || !probe(plain, n))
-		return 1;
 	r = codec_squeeze(p->codec, plain, n, out, n - least, clen, e);
 	if (r != 0)
 		return r;
@@ -132,7 +130,10 @@ int frame_pack(struct frame *f, struct packer *p, const uint8_t id_key[32], stru
 	f->ulen = (size_t)(frame_content(f) - plain) + f->used;
 	frame_hash(f->type, id_key, frame_content(f), f->ends, f->n_chunks, f->fingerprints,
 		   f->id);
-	r = squeeze(p, plain, f->ulen, f->out, p->scratch, &f->clen, e);
+	/* Only the content is probed: the table looks like nothing else. */
+	r = p->level > 0 && probe(frame_content(f), f->used) ?
+		    squeeze(p, plain, f->ulen, f->out, p->scratch, &f->clen, e) :
+		    1;
 	if (r < 0)
 		return -1;
 	f->codec = r == 0 ? CODEC_ZSTD : CODEC_RAW;

@@ -34,6 +34,12 @@ struct archive_id {
 	uint8_t trailer_hash[32]; /* of its last part */
 };
 
+/* What a stream goes on from that was opened after a fork, or by a re-installed host: TLV 1 of its
+ * headers. */
+struct predecessor {
+	uint8_t stream_id[16], archive_id[16];
+};
+
 struct dependency {
 	struct archive_id archive;
 	uint64_t live;

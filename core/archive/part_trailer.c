@@ -103,6 +103,12 @@ static int deps_encode(const struct part_trailer *t, struct bytes *out, struct e
 	return 0;
 }
 
+/* L, which chain and hash cover, so that it must be there before they are made. */
+static void length_set(struct bytes *out, size_t start, size_t len)
+{
+	wire_set32(out->p + start + 8, (uint32_t)len);
+}
+
 /* What only the last part has, up to and with the chain; the trailer began at START. */
 static int final_encode(struct part_trailer *t, const uint8_t parent_chain[32], size_t start,
 			struct bytes *out, struct err *e)
@@ -115,6 +121,7 @@ static int final_encode(struct part_trailer *t, const uint8_t parent_chain[32], 
 	    wire_put32(out, (uint32_t)t->tlv.len, e) < 0 ||
 	    bytes_append(out, t->tlv.p, t->tlv.len, e) < 0)
 		return -1;
+	length_set(out, start, out->len - start + sizeof(t->chain) + CRYPTO_SIG_LEN);
 	chain_body(out->p + start, out->len - start, t->body_hash);
 	chain_make(parent_chain, t->body_hash, t->chain);
 	return bytes_append(out, t->chain, 32, e);
@@ -124,7 +131,7 @@ static int fixed_encode(const struct part_trailer *t, struct bytes *out, struct 
 {
 	uint8_t p[TRAILER_FIXED] = { 0 };
 
-	memcpy(p, magic, sizeof(magic)); /* L comes when it is known */
+	memcpy(p, magic, sizeof(magic)); /* L comes with length_set */
 	wire_set32(p + 12, (t->final ? FLAG_FINAL : 0) | (t->partial ? FLAG_PARTIAL : 0));
 	wire_set32(p + 16, t->n_segments);
 	wire_set32(p + 20, t->n_segments);
@@ -148,7 +155,7 @@ static int trailer_seal(struct part_trailer *t, const uint8_t store_id[16],
 	if (bytes_zero(out, room - body, e) < 0)
 		return -1;
 	raw = out->p + start;
-	wire_set32(raw + 8, (uint32_t)(body + CRYPTO_SIG_LEN));
+	length_set(out, start, body + CRYPTO_SIG_LEN);
 	trailer_hash(raw, body, t->hash);
 	crypto_sign_hash(host->b, "vs1.trailer", store_id, 16, t->hash, raw + body);
 	footer = raw + room - FOOTER_LEN;

@@ -28,6 +28,8 @@ struct tip {
 
 /* Open (make, 0700) the directory; returns its descriptor. */
 int tip_dir(const char *state, enum stream_kind kind, const char *name, struct err *e);
+/* The same if it is there already, else -1; makes nothing. */
+int tip_find(const char *state, enum stream_kind kind, const char *name);
 /* Lock it for as long as the returned descriptor is open; waits up to WAIT_S seconds.  Busy after
  * that: ERR_FAILED, naming the pid. */
 int tip_lock(int dirfd, unsigned wait_s, struct err *e);

@@ -31,6 +31,7 @@ struct writer_options {
 	uint64_t seq;
 	const struct archive_id *parent;  /* NULL: none */
 	const uint8_t *parent_chain;	  /* 32 bytes; NULL: zeros */
+	const struct predecessor *predecessor; /* of the stream; NULL: none; borrowed for the call */
 	int compression;		  /* 0 off, 1..9 */
 	uint32_t max_segments;		  /* a part's; 0: PART_MAX_SEGMENTS */
 };
@@ -46,9 +47,9 @@ struct writer_result {
 	uint64_t stored;    /* bytes of all its files */
 };
 /* Finish: R comes with totals of the walk (vanished, skipped, unreadable, changed, files, dirs,
- * bytes), times, grade, level, identity; entries, lengths and trees are filled here.  S likewise
- * with time, day, level, grade.  On return all parts but the last have their names, the last lies
- * fsynced in tmp/. */
+ * bytes), times, grade, level, identity; entries, lengths and trees are filled here.  S comes with
+ * time, day, changed bytes; the rest is filled from R.  On return all parts but the last have their
+ * names, the last lies fsynced in tmp/. */
 int writer_stage(struct writer *w, struct root *r, struct summary *s, struct writer_result *out,
 		 struct err *e);
 /* Check that all parts are there, rename the last: after 0 the snapshot exists and is durable. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct config_table;
 struct err;
 
 #define CONFIG_DEFAULT_FILE "/etc/volsnap/volsnap.conf"
@@ -38,6 +39,7 @@ struct config {
 	char *volumes_dir; /* built-in /var/lib/docker/volumes */
 	size_t n_volumes;
 	struct config_volume *volumes; /* in the order of the files */
+	struct config_table *table; /* every setting and its place, for config_show */
 };
 #define CONFIG_EMPTY { .host_name = NULL }
 #define auto_config __attribute__((cleanup(config_free)))

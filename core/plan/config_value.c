@@ -22,8 +22,7 @@ static bool is_of(const char *text, const char *allowed, size_t max)
 
 static bool is_volume_name(const char *text)
 {
-	return is_of(text, LETTERS DIGITS "_.-", NAME_MAX_LEN) &&
-	       !strchr("_.-", text[0]);
+	return is_of(text, LETTERS DIGITS "_.-", NAME_MAX_LEN) && !strchr("_.-", text[0]);
 }
 
 /* Place of TEXT in WORDS, which blanks separate; -1 if it is none of them. */
@@ -72,10 +71,7 @@ static bool take_number(const char **text, uint64_t max, uint64_t *out)
 	return true;
 }
 
-static bool is_number(const char *text)
-{
-	return is_of(text, DIGITS, SIZE_MAX);
-}
+static bool is_number(const char *text) { return is_of(text, DIGITS, SIZE_MAX); }
 
 static const char *count_problem(const char *text, uint64_t *out)
 {
@@ -85,8 +81,9 @@ static const char *count_problem(const char *text, uint64_t *out)
 }
 
 /* NUMBER and one letter of UNITS, which are worth FACTORS; ones stand for themselves. */
-static const char *unit_problem(const char *text, const char *units, const uint64_t *factors,
-				uint64_t max, const char *why, uint64_t *out)
+static const char *unit_problem(const char *text, const char *units,
+				const uint64_t *factors, uint64_t max, const char *why,
+				uint64_t *out)
 {
 	size_t digits = strspn(text, DIGITS), n = strlen(text);
 	const char *unit = n == digits + 1 ? strchr(units, text[digits]) : NULL;
@@ -128,13 +125,14 @@ static const char *text_problem(enum config_type type, const char *text)
 	if (type == CONFIG_LABEL && !is_of(text, LETTERS DIGITS "_.-", LABEL_MAX))
 		return "must be 1 to 63 of a-z, A-Z, 0-9, _, . and -";
 	if (type == CONFIG_VOLUME_NAME && !is_volume_name(text))
-		return "must be a volume's name: a letter or digit, then letters, digits, _, . "
+		return "must be a volume's name: a letter or digit, then letters, "
+		       "digits, _, . "
 		       "and -, at most 255";
 	return NULL;
 }
 
-const char *config_value_problem(enum config_type type, const char *words, const char *text,
-				 uint64_t *out)
+const char *config_value_problem(enum config_type type, const char *words,
+				 const char *text, uint64_t *out)
 {
 	uint64_t unused;
 
@@ -148,7 +146,8 @@ const char *config_value_problem(enum config_type type, const char *words, const
 	case CONFIG_BOOL:
 		return word_problem("no yes", "must be yes or no", text, out);
 	case CONFIG_LEVEL:
-		return word_problem("off 1 2 3 4 5 6 7 8 9", "must be off, or 1 to 9", text, out);
+		return word_problem("off 1 2 3 4 5 6 7 8 9", "must be off, or 1 to 9",
+				    text, out);
 	case CONFIG_COUNT:
 		return count_problem(text, out);
 	case CONFIG_SIZE:

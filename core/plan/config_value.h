@@ -8,7 +8,8 @@
 enum config_type {
 	CONFIG_TEXT,	    /* anything but nothing */
 	CONFIG_LABEL,	    /* 1-63 of [a-zA-Z0-9_.-] */
-	CONFIG_VOLUME_NAME, /* as docker allows: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255 */
+	CONFIG_VOLUME_NAME, /* as docker allows: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 255
+			     */
 	CONFIG_PATH,	    /* absolute */
 	CONFIG_WORD,	    /* one of a list */
 	CONFIG_BOOL,	    /* yes, no */
@@ -18,9 +19,10 @@ enum config_type {
 	CONFIG_DURATION,    /* milliseconds: a number and s, m, h or d; or 0 */
 };
 
-/* NULL if TEXT is a value of TYPE, else what it must be (static text, "must be ...").  *out, which
- * may be NULL, is the number it stands for: of a word its place in WORDS, of yes 1, of off 0. */
-const char *config_value_problem(enum config_type type, const char *words, const char *text,
-				 uint64_t *out);
+/* NULL if TEXT is a value of TYPE, else what it must be (static text, "must be ...").
+ * *out, which may be NULL, is the number it stands for: of a word its place in WORDS, of
+ * yes 1, of off 0. */
+const char *config_value_problem(enum config_type type, const char *words,
+				 const char *text, uint64_t *out);
 
 #endif

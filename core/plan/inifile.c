@@ -1,11 +1,11 @@
 /* The one door to inih, and what stands before it.
  *
- * inih as packaged cuts lines at 199 bytes and section names at 49, takes ` ;` for a comment, a
- * line with leading blanks for the value of the key before, and knows no line numbers.  So every
- * line comes from our own reader, which sees it first, counts it, and refuses what inih would take
- * otherwise.  It hands inih section lines and `KEY =`; values of up to 4 KiB never pass through
- * inih's buffer.  After a section's line it adds an empty key, since inih does not tell of sections
- * without keys. */
+ * inih as packaged cuts lines at 199 bytes and section names at 49, takes ` ;` for a
+ * comment, a line with leading blanks for the value of the key before, and knows no line
+ * numbers.  So every line comes from our own reader, which sees it first, counts it, and
+ * refuses what inih would take otherwise.  It hands inih section lines and `KEY =`;
+ * values of up to 4 KiB never pass through inih's buffer.  After a section's line it adds
+ * an empty key, since inih does not tell of sections without keys. */
 #include "plan/inifile.h"
 
 #include <fcntl.h>
@@ -27,15 +27,16 @@ struct reader {
 	size_t left;
 	size_t line;
 	bool in_section;
-	bool began;			  /* the line just given to inih was a section's */
-	char text[INIFILE_LINE_MAX + 1];  /* the line; its value once the key is cut off */
+	bool began;			 /* the line just given to inih was a section's */
+	char text[INIFILE_LINE_MAX + 1]; /* the line; its value once the key is cut off */
 	const char *value;
 	const struct inifile_sink *sink;
 	struct err *e;
 	bool failed; /* *e is filled; nothing more is read */
 };
 
-__attribute__((format(printf, 2, 3))) static bool wrong(struct reader *r, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool wrong(struct reader *r, const char *fmt,
+							...)
 {
 	char why[512];
 	va_list ap;
@@ -66,7 +67,8 @@ static void trim_end(char *s)
 	s[n] = '\0';
 }
 
-/* Take the next line of the file into r->text; false at the end, and where it cannot be taken. */
+/* Take the next line of the file into r->text; false at the end, and where it cannot be
+ * taken. */
 static bool next_line(struct reader *r)
 {
 	const char *end = r->left ? memchr(r->p, '\n', r->left) : NULL;
@@ -98,9 +100,11 @@ static bool check_section(struct reader *r)
 	if (n < 3 || r->text[n - 1] != ']' || strcspn(r->text + 1, "[];#") != n - 2)
 		return wrong(r, "not a section: write [NAME] alone on its line");
 	if (n - 2 > INIFILE_NAME_MAX)
-		return wrong(r, "the section's name is longer than %d letters: give the section "
-				"a short name, and a volume its own with a line `name = ...`",
-			     INIFILE_NAME_MAX);
+		return wrong(
+			r,
+			"the section's name is longer than %d letters: give the section "
+			"a short name, and a volume its own with a line `name = ...`",
+			INIFILE_NAME_MAX);
 	return true;
 }
 
@@ -115,9 +119,11 @@ static bool check_value(struct reader *r, const char *v)
 		if (v[i] == '"')
 			quoted = !quoted;
 		else if (!quoted && blank_before && (v[i] == ';' || v[i] == '#'))
-			return wrong(r, "` %c` in a value: put a comment on a line of its own, "
-					"or the value in double quotes",
-				     v[i]);
+			return wrong(
+				r,
+				"` %c` in a value: put a comment on a line of its own, "
+				"or the value in double quotes",
+				v[i]);
 	}
 	return !quoted || wrong(r, "a double quote is not closed: close or remove it");
 }
@@ -144,18 +150,20 @@ static bool split_key(struct reader *r)
 	if (strchr(BLANKS, r->text[0]))
 		return wrong(r, "blanks before a key: begin it in the first column");
 	if (!r->in_section)
-		return wrong(r, "stands before the first section: put a line such as [host] "
-				"before it");
+		return wrong(r,
+			     "stands before the first section: put a line such as [host] "
+			     "before it");
 	if (!equals || equals == r->text)
-		return wrong(r, "not understood: write KEY = VALUE, [SECTION], or # and a "
-				"comment");
+		return wrong(r,
+			     "not understood: write KEY = VALUE, [SECTION], or # and a "
+			     "comment");
 	*equals = '\0';
 	if (!check_value(r, equals + 1))
 		return false;
 	r->value = bare_value(equals + 1);
 	trim_end(r->text);
-	if (strlen(r->text) > INIFILE_NAME_MAX || strcspn(r->text, BLANKS ":;#\"[]") !=
-							  strlen(r->text))
+	if (strlen(r->text) > INIFILE_NAME_MAX ||
+	    strcspn(r->text, BLANKS ":;#\"[]") != strlen(r->text))
 		return wrong(r, "not a key: write KEY = VALUE");
 	return true;
 }
@@ -229,7 +237,8 @@ int inifile_read(const char *file, const struct inifile_sink *sink, struct err *
 	}
 	r.p = (const char *)raw.p;
 	r.left = raw.len;
-	if (r.left >= 3 && memcmp(r.p, "\xef\xbb\xbf", 3) == 0) { /* some editors' first bytes */
+	if (r.left >= 3 &&
+	    memcmp(r.p, "\xef\xbb\xbf", 3) == 0) { /* some editors' first bytes */
 		r.p += 3;
 		r.left -= 3;
 	}

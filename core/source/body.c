@@ -1,5 +1,6 @@
-/* Data runs are what lies between the holes of the map.  A file that ends sooner than its size said
- * is cut to what was read and never padded; one that grew is read up to its first size. */
+/* Data runs are what lies between the holes of the map.  A file that ends sooner than its
+ * size said is cut to what was read and never padded; one that grew is read up to its
+ * first size. */
 #include "source/body.h"
 
 #include <errno.h>
@@ -65,8 +66,9 @@ bool body_run(const struct body *b, size_t *hole, uint64_t *at, uint64_t *length
 }
 
 /* Read one run; cuts the file where it ends early. */
-static int read_run(struct body *b, uint64_t at, uint64_t length, const struct entry_sink *sink,
-		    const struct report *report, struct progress *progress, struct err *e)
+static int read_run(struct body *b, uint64_t at, uint64_t length,
+		    const struct entry_sink *sink, const struct report *report,
+		    struct progress *progress, struct err *e)
 {
 	while (length > 0) {
 		size_t want = length < BODY_PIECE ? (size_t)length : BODY_PIECE;

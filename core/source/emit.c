@@ -1,5 +1,5 @@
-/* An entry's header is made last, so that it says what was read.  A second name of a file becomes a
- * hard link to the first one that reached the sink. */
+/* An entry's header is made last, so that it says what was read.  A second name of a file
+ * becomes a hard link to the first one that reached the sink. */
 #include "source/emit.h"
 
 #include <archive_entry.h>
@@ -222,14 +222,15 @@ static int emit_file(struct emit *em, int dirfd, const char *name, const struct 
 	return r;
 }
 
-/* What makes a file the same file as long as a walk lasts: device and inode, and the time of its
- * birth, since an inode number may be given to another file meanwhile. */
+/* What makes a file the same file as long as a walk lasts: device and inode, and the time
+ * of its birth, since an inode number may be given to another file meanwhile. */
 static void link_key(int dirfd, const char *name, const struct stat *st, uint8_t key[16])
 {
 	struct statx x = { .stx_mask = 0 };
 	uint64_t birth = 0;
 
-	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BTIME, &x) == 0 &&
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BTIME, &x) ==
+		    0 &&
 	    (x.stx_mask & STATX_BTIME) != 0)
 		birth = (uint64_t)x.stx_btime.tv_sec * 1000000000U + x.stx_btime.tv_nsec;
 	wire_set64(key, st->st_ino);
@@ -237,7 +238,8 @@ static void link_key(int dirfd, const char *name, const struct stat *st, uint8_t
 }
 
 /* A second name of the file whose first path lies at PLACE. */
-static int emit_link(struct emit *em, uint64_t place, const struct stat *st, struct err *e)
+static int emit_link(struct emit *em, uint64_t place, const struct stat *st,
+		     struct err *e)
 {
 	struct archive_entry *entry = meta_plain(em->meta, st);
 	struct entry en = { .size = 0 };
@@ -256,7 +258,8 @@ static int emit_first(struct emit *em, int dirfd, const char *name, const struct
 {
 	struct meta_file file = { .fd = -1, .dirfd = dirfd, .name = name, .st = st };
 
-	return S_ISREG(st->st_mode) ? emit_file(em, dirfd, name, st, e) : emit_meta(em, &file, e);
+	return S_ISREG(st->st_mode) ? emit_file(em, dirfd, name, st, e)
+				    : emit_meta(em, &file, e);
 }
 
 int emit_other(struct emit *em, int dirfd, const char *name, const struct stat *st,

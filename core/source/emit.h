@@ -1,5 +1,5 @@
-/* One entry of a walk, from the file to the sink: what it is, what becomes of it if it cannot be
- * read, and the totals.  walk.c decides which entries and in which order. */
+/* One entry of a walk, from the file to the sink: what it is, what becomes of it if it
+ * cannot be read, and the totals.  walk.c decides which entries and in which order. */
 #ifndef SOURCE_EMIT_H
 #define SOURCE_EMIT_H
 
@@ -36,9 +36,11 @@ struct emit {
 int emit_open(struct emit *em, struct err *e);
 void emit_close(struct emit *em);
 
-/* Outcomes of all below: 0 the entry is with the sink; 1 it was left out, reported and counted. */
+/* Outcomes of all below: 0 the entry is with the sink; 1 it was left out, reported and
+ * counted. */
 
-/* CALL on the current entry failed with SYS: vanished, unreadable or (-1) a failure of the walk. */
+/* CALL on the current entry failed with SYS: vanished, unreadable or (-1) a failure of
+ * the walk. */
 int emit_failed(struct emit *em, const char *call, int sys, struct err *e);
 /* The directory FD. */
 int emit_dir(struct emit *em, int fd, const struct stat *st, struct err *e);

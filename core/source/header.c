@@ -1,6 +1,8 @@
 /* libarchive writes a tar through a callback that keeps the bytes.  It never sees a body: after the
- * header of an entry that has one, the writer is failed and made anew (0.8 us), because finishing
- * the entry would write zeros for all of it.  Writing no data makes it write the sparse map. */
+ * header of an entry that has one, the writer is closed and made anew (1 us).  Closing wants to
+ * write zeros for the whole body; the callback refuses the first of them and that ends it.
+ * (archive_write_fail would do as well, but leaks.)  Writing no data makes it write the sparse
+ * map. */
 #include "source/header.h"
 
 #include <archive.h>
@@ -16,6 +18,7 @@ struct header {
 	struct archive *a;
 	struct bytes out;
 	bool too_large, no_memory;
+	bool closing; /* nothing is kept any more */
 };
 
 static la_ssize_t collect(struct archive *a, void *ctx, const void *p, size_t n)
@@ -24,6 +27,8 @@ static la_ssize_t collect(struct archive *a, void *ctx, const void *p, size_t n)
 	struct err e = ERR_EMPTY;
 
 	(void)a;
+	if (h->closing)
+		return -1;
 	if (n > ENTRY_HEADER_MAX - h->out.len)
 		h->too_large = true;
 	else if (bytes_append(&h->out, p, n, &e) < 0)
@@ -35,8 +40,9 @@ static void writer_close(struct header *h)
 {
 	if (!h->a)
 		return;
-	(void)archive_write_fail(h->a);
+	h->closing = true;
 	(void)archive_write_free(h->a);
+	h->closing = false;
 	h->a = NULL;
 }
 
@@ -46,11 +52,13 @@ static int writer_open(struct header *h, struct err *e)
 	if (!h->a)
 		return err_memory(e);
 	if (archive_write_set_format_pax(h->a) != ARCHIVE_OK ||
-	    archive_write_set_format_option(h->a, "pax", "xattrheader", "SCHILY") != ARCHIVE_OK ||
+	    archive_write_set_format_option(h->a, "pax", "xattrheader", "SCHILY") !=
+		    ARCHIVE_OK ||
 	    archive_write_add_filter_none(h->a) != ARCHIVE_OK ||
 	    archive_write_set_bytes_per_block(h->a, 0) != ARCHIVE_OK ||
 	    archive_write_open(h->a, h, NULL, collect, NULL) != ARCHIVE_OK)
-		return err_set(e, ERR_FAILED, "open the pax writer: %s", archive_error_string(h->a));
+		return err_set(e, ERR_FAILED, "open the pax writer: %s",
+			       archive_error_string(h->a));
 	return 0;
 }
 
@@ -73,10 +81,11 @@ void header_free(struct header *h)
 	free(h);
 }
 
-int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p, size_t *n,
-		const char **why, struct err *e)
+int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p,
+		size_t *n, const char **why, struct err *e)
 {
-	bool has_body = archive_entry_filetype(entry) == AE_IFREG && archive_entry_size(entry) > 0;
+	bool has_body = archive_entry_filetype(entry) == AE_IFREG &&
+			archive_entry_size(entry) > 0;
 	int r;
 
 	if (!h->a && writer_open(h, e) < 0)
@@ -89,7 +98,8 @@ int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p
 		return 1;
 	}
 	if (r == ARCHIVE_FATAL || (has_body && archive_write_data(h->a, "", 0) < 0))
-		return err_set(e, ERR_FAILED, "make a header: %s", archive_error_string(h->a));
+		return err_set(e, ERR_FAILED, "make a header: %s",
+			       archive_error_string(h->a));
 	if (has_body)
 		writer_close(h);
 	if (h->no_memory)

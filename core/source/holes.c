@@ -1,5 +1,5 @@
-/* The map is made by SEEK_HOLE and SEEK_DATA.  While a file has more holes than fit, the list is a
- * heap with the smallest hole on top, which gives way to a larger one. */
+/* The map is made by SEEK_HOLE and SEEK_DATA.  While a file has more holes than fit, the
+ * list is a heap with the smallest hole on top, which gives way to a larger one. */
 #include "source/holes.h"
 
 #include <errno.h>
@@ -73,7 +73,8 @@ int holes_map(int fd, uint64_t size, struct holes *out)
 		if ((uint64_t)data == size)
 			break;
 		hole = lseek(fd, data, SEEK_HOLE);
-		if (hole < 0 && errno == ENXIO) /* cut short meanwhile; reading will tell */
+		if (hole < 0 &&
+		    errno == ENXIO) /* cut short meanwhile; reading will tell */
 			break;
 		if (hole < 0)
 			return -1;

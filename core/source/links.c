@@ -1,7 +1,7 @@
-/* One open-addressing table with linear probing.  Its slots are in memory up to MEMORY_KEYS keys;
- * then they move to an unlinked file, where probing goes through pages of whole slots.  A slot's
- * home is the hash scaled to the number of slots, so a table is rehashed in ascending order and
- * moving to a larger one is nearly sequential. */
+/* One open-addressing table with linear probing.  Its slots are in memory up to
+ * MEMORY_KEYS keys; then they move to an unlinked file, where probing goes through pages
+ * of whole slots.  A slot's home is the hash scaled to the number of slots, so a table is
+ * rehashed in ascending order and moving to a larger one is nearly sequential. */
 #include "source/links.h"
 
 #include <stdbool.h>
@@ -87,7 +87,8 @@ static struct slot *slot_at(struct links *l, uint64_t i, struct err *e)
 	if (page != l->page_at) {
 		l->page_at = UINT64_MAX;
 		if (file_pread(l->fd, l->page, sizeof(l->page),
-			       (off_t)(page * sizeof(l->page))) != (ssize_t)sizeof(l->page)) {
+			       (off_t)(page * sizeof(l->page))) !=
+		    (ssize_t)sizeof(l->page)) {
 			(void)err_sys(e, "read the spill file of hard links");
 			return NULL;
 		}
@@ -108,7 +109,8 @@ static struct slot *slot_find(struct links *l, const uint8_t key[16], uint64_t *
 	return s;
 }
 
-static int slot_set(struct links *l, const uint8_t key[16], uint64_t stored, struct err *e)
+static int slot_set(struct links *l, const uint8_t key[16], uint64_t stored,
+		    struct err *e)
 {
 	uint64_t at;
 	struct slot *s = slot_find(l, key, &at, e);
@@ -162,7 +164,8 @@ static int table_grow(struct links *l, struct err *e)
 	struct links to = { .scratch = l->scratch, .fd = -1, .page_at = UINT64_MAX };
 	bool in_memory = l->n_keys < MEMORY_KEYS;
 
-	if (table_make(&to, l->n_slots * 2, in_memory, e) < 0 || table_copy(l, &to, e) < 0) {
+	if (table_make(&to, l->n_slots * 2, in_memory, e) < 0 ||
+	    table_copy(l, &to, e) < 0) {
 		scope_close(&to.fd);
 		free(to.slots);
 		return -1;

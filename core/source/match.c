@@ -1,6 +1,7 @@
-/* Two wildcard matchers, one inside the other: `**` over components, `*` over the bytes of one
- * component.  Each goes back only to its last star, because whatever an earlier star could take
- * the later one can take as well; so the time is bounded by the product of the lengths. */
+/* Two wildcard matchers, one inside the other: `**` over components, `*` over the bytes
+ * of one component.  Each goes back only to its last star, because whatever an earlier
+ * star could take the later one can take as well; so the time is bounded by the product
+ * of the lengths. */
 #include "source/match.h"
 
 #include <stddef.h>
@@ -11,8 +12,8 @@ struct span {
 	const char *p, *end;
 };
 
-/* One byte of the pattern [P, end), not a star, against C: the rest of the pattern, or NULL if it does not
- * fit.  Of a set, `]` is a member when it comes first. */
+/* One byte of the pattern [P, end), not a star, against C: the rest of the pattern, or
+ * NULL if it does not fit.  Of a set, `]` is a member when it comes first. */
 static const char *byte_set(const char *p, const char *end, char c)
 {
 	bool inverted = p < end && (*p == '!' || *p == '^');
@@ -53,7 +54,7 @@ static bool match_component(struct span pattern, struct span name)
 {
 	const char *p = pattern.p;
 	const char *s = name.p;
-	const char *star = NULL; /* after the last star */
+	const char *star = NULL;  /* after the last star */
 	const char *taken = NULL; /* what that star takes ends here */
 
 	while (s < name.end) {
@@ -158,7 +159,8 @@ static const char *component_problem(struct span c)
 
 	if (c.p == c.end)
 		return "an empty component";
-	if ((c.end - c.p == 1 && c.p[0] == '.') || (c.end - c.p == 2 && c.p[0] == '.' && c.p[1] == '.'))
+	if ((c.end - c.p == 1 && c.p[0] == '.') ||
+	    (c.end - c.p == 2 && c.p[0] == '.' && c.p[1] == '.'))
 		return "\".\" and \"..\" match nothing";
 	while (p < c.end) {
 		if (*p == '\\') {
@@ -167,12 +169,14 @@ static const char *component_problem(struct span c)
 			p++;
 		} else if (*p == '[') {
 			p += 1 + (p + 1 < c.end && (p[1] == '!' || p[1] == '^'));
-			for (bool first = true; p < c.end && (first || *p != ']'); first = false)
+			for (bool first = true; p < c.end && (first || *p != ']');
+			     first = false)
 				p += 1 + (*p == '\\');
 			if (p >= c.end)
 				return "a \"[\" without its \"]\" in the same component";
 			p++;
-		} else if (*p == '*' && p + 1 < c.end && p[1] == '*' && !is_double_star(c)) {
+		} else if (*p == '*' && p + 1 < c.end && p[1] == '*' &&
+			   !is_double_star(c)) {
 			return "\"**\" must be a whole component";
 		} else {
 			p++;
@@ -192,6 +196,8 @@ const char *match_problem(const char *pattern)
 		p.end--;
 	if (p.p == p.end)
 		return "an empty pattern";
+	if (p.end[-1] == '/')
+		return "an empty component";
 	do
 		problem = component_problem(take_component(&p));
 	while (!problem && p.p < p.end);

@@ -1,6 +1,6 @@
 /* libarchive's disk reader fills the entry.  It wants a descriptor or a path; the path is
- * /proc/self/fd/N or below it, so that nothing is resolved twice.  A file without attributes has no
- * ACL either: one listing saves four calls for most files. */
+ * /proc/self/fd/N or below it, so that nothing is resolved twice.  A file without
+ * attributes has no ACL either: one listing saves four calls for most files. */
 #include "source/meta.h"
 
 #include <archive.h>
@@ -72,13 +72,15 @@ static void set_path(struct meta *m, const struct meta_file *f)
 	if (f->fd >= 0)
 		(void)snprintf(m->path, sizeof(m->path), "/proc/self/fd/%d", f->fd);
 	else
-		(void)snprintf(m->path, sizeof(m->path), "/proc/self/fd/%d/%s", f->dirfd, f->name);
+		(void)snprintf(m->path, sizeof(m->path), "/proc/self/fd/%d/%s", f->dirfd,
+			       f->name);
 }
 
 /* How many bytes of attribute names there are. */
 static ssize_t list_attributes(const struct meta *m, const struct meta_file *f)
 {
-	ssize_t n = f->fd >= 0 ? flistxattr(f->fd, NULL, 0) : llistxattr(m->path, NULL, 0);
+	ssize_t n =
+		f->fd >= 0 ? flistxattr(f->fd, NULL, 0) : llistxattr(m->path, NULL, 0);
 
 	return n < 0 && errno == ENOTSUP ? 0 : n;
 }
@@ -92,7 +94,8 @@ static void drop_unsayable(struct meta *m, char problem[META_PROBLEM])
 	bool any = false;
 
 	(void)archive_entry_xattr_reset(m->entry);
-	while (!any && archive_entry_xattr_next(m->entry, &name, &value, &n) == ARCHIVE_OK)
+	while (!any &&
+	       archive_entry_xattr_next(m->entry, &name, &value, &n) == ARCHIVE_OK)
 		any = strchr(name, '=') != NULL;
 	if (!any)
 		return;
@@ -100,7 +103,8 @@ static void drop_unsayable(struct meta *m, char problem[META_PROBLEM])
 	(void)archive_entry_xattr_reset(m->entry);
 	while (archive_entry_xattr_next(m->entry, &name, &value, &n) == ARCHIVE_OK)
 		if (strchr(name, '='))
-			(void)snprintf(problem, META_PROBLEM, "attribute %s cannot be stored", name);
+			(void)snprintf(problem, META_PROBLEM,
+				       "attribute %s cannot be stored", name);
 		else
 			archive_entry_xattr_add_entry(m->spare, name, value, n);
 	archive_entry_xattr_clear(m->entry);
@@ -123,7 +127,8 @@ int meta_read(struct meta *m, const struct meta_file *f, struct archive_entry **
 	if (n_attributes < 0 && (errno == ENOENT || errno == ESTALE))
 		return 1;
 	if (n_attributes < 0)
-		(void)snprintf(problem, META_PROBLEM, "list attributes: %s", strerror(errno));
+		(void)snprintf(problem, META_PROBLEM, "list attributes: %s",
+			       strerror(errno));
 	if (n_attributes <= 0)
 		behaviour |= ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL;
 	if (f->fd < 0) /* asking for flags would open it */
@@ -139,7 +144,8 @@ int meta_read(struct meta *m, const struct meta_file *f, struct archive_entry **
 		return 1;
 	}
 	if (r != ARCHIVE_OK)
-		(void)snprintf(problem, META_PROBLEM, "%s", archive_error_string(m->disk));
+		(void)snprintf(problem, META_PROBLEM, "%s",
+			       archive_error_string(m->disk));
 	cut_times(m->entry);
 	drop_unsayable(m, problem);
 	*out = m->entry;

@@ -1,8 +1,9 @@
-/* Names are gathered in an arena with an array of offsets.  When either is full they are sorted and
- * written to a spill file as one run: the names back to back, each with its NUL.  At the end the
- * runs are merged, up to 64 at a time, until one is left, which is then read through a small
- * buffer.  A directory without runs becomes one block of memory of the exact size, if its opener
- * can afford it, else a spilled run as well.  A name that the kernel lists twice comes out once. */
+/* Names are gathered in an arena with an array of offsets.  When either is full they are
+ * sorted and written to a spill file as one run: the names back to back, each with its
+ * NUL.  At the end the runs are merged, up to 64 at a time, until one is left, which is
+ * then read through a small buffer.  A directory without runs becomes one block of memory
+ * of the exact size, if its opener can afford it, else a spilled run as well.  A name
+ * that the kernel lists twice comes out once. */
 #include "source/names.h"
 
 #include <dirent.h>
@@ -136,7 +137,8 @@ static const char *gather_name(const struct gather *g, size_t i)
 static void gather_sort(struct gather *g)
 {
 	if (gather_count(g) > 1)
-		qsort_r(g->offsets.p, gather_count(g), sizeof(uint32_t), compare, g->arena.p);
+		qsort_r(g->offsets.p, gather_count(g), sizeof(uint32_t), compare,
+			g->arena.p);
 }
 
 /* Sort what is in memory and make it a run. */
@@ -163,7 +165,8 @@ static int gather_add(struct gather *g, const char *name, struct err *e)
 	uint32_t offset;
 
 	if (n > BUFFER)
-		return err_set(e, ERR_FAILED, "the file system lists a name of %zu bytes", n - 1);
+		return err_set(e, ERR_FAILED, "the file system lists a name of %zu bytes",
+			       n - 1);
 	if ((gather_count(g) == NAMES_MAX || n > ARENA_MAX - g->arena.len) &&
 	    gather_spill(g, e) < 0)
 		return -1;
@@ -206,8 +209,8 @@ static void reader_open(struct run_reader *r, int fd, const struct run *run)
 	r->len = 0;
 }
 
-/* The current name, or NULL at the end of the run; the buffer is filled when it holds no whole
- * name. */
+/* The current name, or NULL at the end of the run; the buffer is filled when it holds no
+ * whole name. */
 static int reader_name(struct run_reader *r, const char **name, struct err *e)
 {
 	size_t left = r->len - r->at;
@@ -216,7 +219,8 @@ static int reader_name(struct run_reader *r, const char **name, struct err *e)
 	*name = NULL;
 	if (!memchr(r->p + r->at, 0, left)) {
 		memmove(r->p, r->p + r->at, left);
-		n = r->end - r->next < BUFFER - left ? (size_t)(r->end - r->next) : BUFFER - left;
+		n = r->end - r->next < BUFFER - left ? (size_t)(r->end - r->next)
+						     : BUFFER - left;
 		if (file_pread(r->fd, r->p + left, n, (off_t)r->next) != (ssize_t)n)
 			return err_sys(e, "read a spill file of names");
 		r->next += n;
@@ -228,12 +232,10 @@ static int reader_name(struct run_reader *r, const char **name, struct err *e)
 	return 0;
 }
 
-static void reader_advance(struct run_reader *r)
-{
-	r->at += strlen(r->p + r->at) + 1;
-}
+static void reader_advance(struct run_reader *r) { r->at += strlen(r->p + r->at) + 1; }
 
-/* Merge N runs that R reads to W; a linear search for the least is good enough for FAN_IN. */
+/* Merge N runs that R reads to W; a linear search for the least is good enough for
+ * FAN_IN. */
 static int merge(struct run_reader *r, size_t n, struct run_writer *w, struct err *e)
 {
 	const char *names[FAN_IN];
@@ -245,7 +247,8 @@ static int merge(struct run_reader *r, size_t n, struct run_writer *w, struct er
 		size_t least = n;
 
 		for (size_t i = 0; i < n; i++)
-			if (names[i] && (least == n || strcmp(names[i], names[least]) < 0))
+			if (names[i] &&
+			    (least == n || strcmp(names[i], names[least]) < 0))
 				least = i;
 		if (least == n)
 			return 0;
@@ -258,8 +261,8 @@ static int merge(struct run_reader *r, size_t n, struct run_writer *w, struct er
 }
 
 /* One round: runs of FROM, FAN_IN at a time, become runs of TO. */
-static int merge_round(const struct gather *from, struct run_reader *readers, struct gather *to,
-		       struct err *e)
+static int merge_round(const struct gather *from, struct run_reader *readers,
+		       struct gather *to, struct err *e)
 {
 	size_t n_runs = from->runs.len / sizeof(struct run);
 
@@ -351,7 +354,8 @@ static int finish_in_memory(struct gather *g, struct names **out, struct err *e)
 	return 0;
 }
 
-int names_read(int fd, const char *scratch, size_t keep, struct names **out, struct err *e)
+int names_read(int fd, const char *scratch, size_t keep, struct names **out,
+	       struct err *e)
 {
 	auto_gather struct gather g = { .scratch = scratch };
 	int r = gather_all(&g, fd, e);

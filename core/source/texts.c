@@ -1,5 +1,5 @@
-/* Each string lies in the file as its length (two bytes) and its bytes; its place is the offset.
- * The file is made with the first string. */
+/* Each string lies in the file as its length (two bytes) and its bytes; its place is the
+ * offset. The file is made with the first string. */
 #include "source/links.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* Depth first by recursion, one open directory a level.  A directory is listed before it is handed
- * over, so that one that cannot be listed is left out with all below it.  The lists of open levels
- * share a budget; what does not fit is read from a spill file. */
+/* Depth first by recursion, one open directory a level.  A directory is listed before it
+ * is handed over, so that one that cannot be listed is left out with all below it.  The
+ * lists of open levels share a budget; what does not fit is read from a spill file. */
 #include "source/walk.h"
 
 #include <errno.h>
@@ -34,7 +34,8 @@ static int path_push(struct walker *w, const char *name, const struct stat *st)
 	size_t n = strlen(name);
 	size_t slash = S_ISDIR(st->st_mode) ? 1 : 0;
 
-	if (w->path_len + 1 + n + slash > ENTRY_PATH_MAX || w->depth + 1 > ENTRY_DEPTH_MAX) {
+	if (w->path_len + 1 + n + slash > ENTRY_PATH_MAX ||
+	    w->depth + 1 > ENTRY_DEPTH_MAX) {
 		w->em.totals->unreadable++;
 		report_note(w->o->report, NOTE_UNREADABLE, w->em.path,
 			    "its entry %s has too long a path, or lies too deep", name);
@@ -106,8 +107,8 @@ static int open_dir(int dirfd, const char *name)
 	return fd < 0 && errno == EPERM ? openat(dirfd, name, flags) : fd;
 }
 
-static int visit_dir(struct walker *w, int dirfd, const char *name, const struct stat *seen,
-		     struct err *e)
+static int visit_dir(struct walker *w, int dirfd, const char *name,
+		     const struct stat *seen, struct err *e)
 {
 	auto_close int fd = -1;
 	struct stat st;
@@ -129,7 +130,9 @@ static int visit(struct walker *w, int dirfd, const char *name, struct err *e)
 {
 	size_t len = w->path_len;
 	struct stat st = { .st_mode = 0 };
-	int sys = fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0 ? errno : 0;
+	int sys = fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0
+			  ? errno
+			  : 0;
 	int r = 0;
 
 	if (path_push(w, name, &st) > 0)
@@ -148,7 +151,8 @@ static int visit(struct walker *w, int dirfd, const char *name, struct err *e)
 
 static int walk_tree(struct walker *w, int root, struct err *e)
 {
-	/* opened anew: the caller's descriptor keeps its place, and this one its access time */
+	/* opened anew: the caller's descriptor keeps its place, and this one its access
+	 * time */
 	auto_close int fd = open_dir(root, ".");
 	struct stat st;
 	int r;
@@ -158,7 +162,8 @@ static int walk_tree(struct walker *w, int root, struct err *e)
 	w->device = st.st_dev;
 	r = visit_open_dir(w, fd, &st, e);
 	if (r > 0) /* the report says why */
-		return err_set(e, ERR_FAILED, "the volume's root directory cannot be read");
+		return err_set(e, ERR_FAILED,
+			       "the volume's root directory cannot be read");
 	return r;
 }
 

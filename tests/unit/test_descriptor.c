@@ -199,12 +199,11 @@ static void test_lengths(void **state)
 	refuse(raw.p, raw.len);
 }
 
-/* Length and signature made fit again: what is left to catch is the structure itself. */
+/* The signature made fit again: what is left to catch is the structure itself. */
 static void sign_again(struct bytes *raw)
 {
 	uint8_t hash[32];
 
-	wire_set32(raw->p + 12, (uint32_t)raw->len);
 	crypto_b2("vs1.repo", NULL, 0, raw->p, raw->len - 64, hash, 32);
 	crypto_sign_hash(seed->b, "vs1.repo", NULL, 0, hash, raw->p + raw->len - 64);
 }
@@ -232,18 +231,28 @@ static void test_structure(void **state)
 		size_t at;
 		uint8_t value;
 	} bad[] = {
-		{ 8, 2 },	   { 9, 1 },	      { 10, 2 },
-		{ 11, 1 },	   { 16, 0 },	      { 20, 1 },
-		{ 23, 1 },	   { 40, 1 },	      { 104, 3 },
-		{ 104, 5 },	   { 105, 255 },      { 106, 1 },
-		{ 111, 1 },	   { HOST, 0 },	      { HOST, 5 },
-		{ HOST, 2 },	   { HOST + 1, 2 },   { HOST + 2, 8 },
-		{ HOST + 2, 10 },  { HOST + 2, 64 },  { HOST + 2, 255 },
-		{ HOST + 3, 1 },   { HOST + 7, 1 },   { HOST + 40, 1 },
-		{ HOST + 71, 1 },  { HOST + 72, 1 },  { HOST + 106, 0 },
-		{ HOST + 114, 1 }, { HOST + 167, 1 }, { RECOVERY + 8, 1 },
-		{ RECOVERY, 1 },   { RECOVERY, 4 },   { READER + 8, 1 },
-		{ READER + 1, 0 }, { TLV, 1 },	      { TLV + 3, 255 },
+		{ 0, 'W' },	   { 7, 1 },
+		{ 8, 2 },	   { 9, 1 },
+		{ 10, 2 },	   { 11, 1 },
+		{ 12, 1 },	   { 15, 1 },
+		{ 16, 0 },	   { 20, 1 },
+		{ 23, 1 },	   { 40, 1 },
+		{ 104, 3 },	   { 104, 5 },
+		{ 105, 255 },	   { 106, 1 },
+		{ 111, 1 },	   { HOST, 0 },
+		{ HOST, 5 },	   { HOST, 2 },
+		{ HOST + 1, 2 },   { HOST + 2, 8 },
+		{ HOST + 2, 10 },  { HOST + 2, 64 },
+		{ HOST + 2, 255 }, { HOST + 3, 1 },
+		{ HOST + 7, 1 },   { HOST + 40, 1 },
+		{ HOST + 71, 1 },  { HOST + 72, 1 },
+		{ HOST + 106, 0 }, { HOST + 114, 1 },
+		{ HOST + 167, 1 }, { RECOVERY + 8, 1 },
+		{ RECOVERY, 1 },   { RECOVERY, 4 },
+		{ RECOVERY, 0 },   { RECOVERY, 5 },
+		{ RECOVERY, 255 }, { READER + 8, 1 },
+		{ READER + 1, 0 }, { TLV, 1 },
+		{ TLV + 3, 255 },
 	};
 
 	(void)state;
@@ -277,6 +286,20 @@ static void test_missing_keys(void **state)
 	}
 }
 
+enum { TLV_AT = 112 + 4 * 168 };
+
+/* Put N bytes of TLVs into an encoded descriptor, and its lengths right. */
+static void add_area(struct bytes *raw, const void *area, size_t n)
+{
+	struct err e = ERR_EMPTY;
+
+	raw->len -= 64;
+	wire_set32(raw->p + TLV_AT, (uint32_t)n);
+	assert_int_equal(bytes_append(raw, area, n, &e), 0);
+	assert_int_equal(bytes_zero(raw, 64, &e), 0);
+	wire_set32(raw->p + 12, (uint32_t)raw->len);
+}
+
 /* TLVs: unknown ones are passed over, unless their high bit is set or they leave their
  * area. */
 static void test_tlvs(void **state)
@@ -284,30 +307,44 @@ static void test_tlvs(void **state)
 	static const struct {
 		const char *tlv;
 		size_t n;
+		uint32_t says; /* the area's length field */
 		int result;
 	} cases[] = {
-		{ "\x05\x00\x03\x00"
-		  "abc",
-		  7, 0 },
-		{ "\x05\x80\x00\x00", 4, -1 },
-		{ "\x05\x00\x04\x00"
-		  "abc",
-		  7, -1 },
-		{ "\x05\x00\x00", 3, -1 },
+		{ "\x05\x00\x03\x00\x61\x62\x63", 7, 7, 0 },
+		{ "\x05\x80\x00\x00", 4, 4, -1 },
+		{ "\x05\x00\x04\x00\x61\x62\x63", 7, 7, -1 },
+		{ "\x05\x00\x00", 3, 3, -1 },
+		{ "\x05\x00\x00\x00\x05\x00\x00\x00", 8, 4, -1 },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		auto_descriptor struct descriptor d = make_descriptor(1);
 		auto_bytes struct bytes raw = BYTES_EMPTY;
-		struct err e = ERR_EMPTY;
 
 		encode(&d, seed, &raw);
-		raw.len -= 64;
-		wire_set32(raw.p + raw.len - 4, (uint32_t)cases[i].n);
-		assert_int_equal(bytes_append(&raw, cases[i].tlv, cases[i].n, &e), 0);
-		assert_int_equal(bytes_zero(&raw, 64, &e), 0);
+		add_area(&raw, cases[i].tlv, cases[i].n);
+		wire_set32(raw.p + TLV_AT, cases[i].says);
 		assert_int_equal(decode_signed(&raw), cases[i].result);
+	}
+}
+
+/* A descriptor of 65536 bytes is taken, one of 65537 is not, though all in it fits. */
+static void test_too_long(void **state)
+{
+	enum { ROOM = DESCRIPTOR_LEN_MAX - TLV_AT - 4 - 64 };
+	static uint8_t area[ROOM + 1] = { 5 };
+
+	(void)state;
+	for (size_t n = ROOM; n <= ROOM + 1; n++) {
+		auto_descriptor struct descriptor d = make_descriptor(1);
+		auto_bytes struct bytes raw = BYTES_EMPTY;
+
+		encode(&d, seed, &raw);
+		wire_set16(area + 2, (uint16_t)(n - 4));
+		add_area(&raw, area, n);
+		assert_int_equal(raw.len, n == ROOM ? 65536 : 65537);
+		assert_int_equal(decode_signed(&raw), n == ROOM ? 0 : -1);
 	}
 }
 
@@ -576,7 +613,24 @@ static void test_chain(void **state)
 	}
 }
 
-/* A damaged or oversized descriptor is refused by name, wherever it stands in the chain.
+/* Beyond 8 digits epochs are still followed as numbers, not as names. */
+static void test_long_epochs(void **state)
+{
+	struct place *p = *state;
+	auto_descriptor struct descriptor a = make_descriptor(99999999);
+	auto_descriptor struct descriptor b = make_descriptor(100000000);
+	auto_descriptor struct descriptor got = DESCRIPTOR_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	assert_int_equal(descriptor_publish(p->store, &a, seed, &e), 0);
+	memcpy(b.previous, a.hash, 32);
+	assert_int_equal(descriptor_publish(p->store, &b, seed, &e), 0);
+	if (descriptor_load(p->store, id, authority, 0, &got, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(got.epoch, 100000000);
+}
+
+/* A damaged or empty descriptor is refused by name, wherever it stands in the chain.
  */
 static void test_damaged_file(void **state)
 {
@@ -612,6 +666,7 @@ int main(void)
 		cmocka_unit_test(test_structure),
 		cmocka_unit_test(test_missing_keys),
 		cmocka_unit_test(test_tlvs),
+		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_wrong_recovery_key),
 		cmocka_unit_test(test_bad_values),
@@ -620,6 +675,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trust, store_setup, store_teardown),
 		cmocka_unit_test_setup_teardown(test_gaps, store_setup, store_teardown),
 		cmocka_unit_test_setup_teardown(test_chain, store_setup, store_teardown),
+		cmocka_unit_test_setup_teardown(test_long_epochs, store_setup,
+						store_teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_file, store_setup,
 						store_teardown),
 	};

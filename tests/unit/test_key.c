@@ -298,6 +298,23 @@ static void test_paper_known(void **state)
 	secret_free(s);
 }
 
+static bool is_check(const char *text, size_t i) { return text[i + 1] == '\n'; }
+
+/* Each line ends with the check character of section 2. */
+static void check_checks(const char *text)
+{
+	static const char words[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ*~$=U";
+
+	for (int line = 1; line <= 6; line++, text = strchr(text, '\n') + 1) {
+		int sum = 11 * line, i = 1;
+
+		for (; !is_check(text, 0); text++)
+			if (*text != ' ')
+				sum += i++ * (int)(strchr(words, *text) - words);
+		assert_int_equal(*text, words[sum % 37]);
+	}
+}
+
 /* What is written reads back, for keys of all sorts. */
 static void test_paper_round_trip(void **state)
 {
@@ -311,6 +328,7 @@ static void test_paper_round_trip(void **state)
 		if (i < 2)
 			memset(s->b, i ? 0xff : 0, 32);
 		key_paper(s, text);
+		check_checks(text);
 		accept_paper(text, strlen(text), s);
 		secret_free(s);
 	}
@@ -325,8 +343,6 @@ static void line_phrase(const char *text, size_t i, char out[32])
 		line += text[k] == '\n';
 	(void)snprintf(out, 32, "line %d is mistyped", line);
 }
-
-static bool is_check(const char *text, size_t i) { return text[i + 1] == '\n'; }
 
 /* Whether a reader takes A and B for the same at that place. */
 static bool same_character(char a, char b, bool check)
@@ -497,8 +513,29 @@ static void test_paper_lengths(void **state)
 	secret_free(s);
 }
 
-/* Two mistakes in one line that its check does not see are found by the hash, and a
- * version other than 1 is refused. */
+/* Text of another version, and text whose last two bits are not zero, is refused though
+ * every check and hash in it fits. */
+static void test_paper_version(void **state)
+{
+	static const char version[] = "081GM48R3W~\n"
+				      "K2TD1V894ND\n"
+				      "0NTYCNP76YR\n"
+				      "M1H27SD7D4P\n"
+				      "NESBKG67SV8\n"
+				      "AXSYSJT04\n";
+	static const char bits[] = "041GM48R3WS\n"
+				   "K2TD1V894ND\n"
+				   "0NTYCNP76YR\n"
+				   "M1H27SD7D4P\n"
+				   "NESBKG67SV8\n"
+				   "AXSMYNXDN\n";
+
+	(void)state;
+	refuse_paper(version, sizeof(version) - 1, "each line fits");
+	refuse_paper(bits, sizeof(bits) - 1, "each line fits");
+}
+
+/* Two mistakes in one line that its check does not see are found by the hash. */
 static void test_paper_hash(void **state)
 {
 	struct secret *s = known_secret();
@@ -630,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_paper_lenient),
 		cmocka_unit_test(test_paper_check_is_strict),
 		cmocka_unit_test(test_paper_lengths),
+		cmocka_unit_test(test_paper_version),
 		cmocka_unit_test(test_paper_hash),
 		cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_pin),
