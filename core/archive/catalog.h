@@ -32,7 +32,7 @@ struct snapshot {
 	int64_t created_ms;   /* header's label, where the summary is not readable */
 	bool has_summary;     /* opened with the list key */
 	struct summary summary;
-	char *problem;	      /* why it is damaged, without control characters; else NULL; owned */
+	char *problem;	      /* why it is damaged, without control characters; else ""; owned */
 };
 
 struct catalog_stream {
@@ -68,12 +68,12 @@ int catalog_load(struct store *store, const struct descriptor *d,
 		 struct err *e);
 
 /* Time of a snapshot: its summary's, else its header's label.  Unix ms. */
-int64_t snapshot_time(const struct snapshot *x);
+int64_t catalog_time(const struct snapshot *x);
 
 /* Resolve WHICH within one stream: "latest", "latest~N", digits (a sequence number), hex prefix
  * of an archive id (8+ digits with a letter, or "id:..."), or DATE[THH:MM[Z]] (newest at or before,
  * local time unless Z; a minute counts to its end, a date alone to the end of that day).  "latest"
- * goes by sequence number, a date by snapshot_time.  Only SNAPSHOT_OK ones count, but a damaged
+ * goes by sequence number, a date by catalog_time.  Only SNAPSHOT_OK ones count, but a damaged
  * one named by number or id is ERR_DAMAGED.  ERR_NOT_FOUND, ERR_REFUSED (ambiguous
  * prefix), ERR_USAGE (not a WHICH). */
 int catalog_which(const struct catalog_stream *s, const char *which, const struct snapshot **out,
