@@ -34,6 +34,8 @@ CLI_SRC := $(wildcard cli/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 CORE_OBJ := $(CORE_SRC:%.c=$(B)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(B)/%.o)
+# Helpers that several unit tests share.
+UNIT_KIT := $(patsubst %.c,$(B)/%.o,$(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 
 all: $(B)/volsnap
@@ -48,15 +50,51 @@ $(B)/volsnap: $(CLI_OBJ) $(CORE_OBJ)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
 # One unit test: make build/release/unit/test_wire && build/release/unit/test_wire
-$(B)/unit/%: $(B)/tests/unit/%.o $(CORE_OBJ)
+$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_KIT) $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -lcmocka -o $@
 
 unit: $(UNIT_BIN)
+objects: $(CORE_OBJ) $(CLI_OBJ)
+
+flags:
+	@echo "$(CC) $(ALL_CFLAGS)"
+	@echo "ld $(ALL_LDFLAGS) $(LIBS)"
+
+deps:
+	@tests/deps.sh
+
+# All tests; installs what is missing first.
+check: deps
+	@tests/check.sh check
+
+# The long tests: every system call, 20 GB, a million files.
+faults: deps
+	@tests/check.sh faults
+
+# The main job, done on real data in a temporary directory.
+demo:
+	@tests/deps.sh build
+	@$(MAKE) -s all
+	@tests/demo.sh
+
+install: all
+	install -D -m 755 $(B)/volsnap $(DESTDIR)$(PREFIX)/bin/volsnap
+	install -D -m 644 docs/man/volsnap.1 $(DESTDIR)$(PREFIX)/share/man/man1/volsnap.1
+	install -D -m 644 docs/man/volsnap.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/volsnap.conf.5
+	install -D -m 644 conf/volsnap.conf $(DESTDIR)$(PREFIX)/share/doc/volsnap/volsnap.conf
 
 clean:
 	rm -rf build
 
-.PHONY: all unit clean
+help:
+	@echo "make            build volsnap"
+	@echo "make check      all tests, every flavour (under 10 minutes)"
+	@echo "make demo       a snapshot and a restore of real data"
+	@echo "make faults     the long tests"
+	@echo "make deps       install what is missing (Debian, Ubuntu), or name it"
+	@echo "make install    DESTDIR= PREFIX="
+
+.PHONY: all unit objects flags deps check faults demo install clean help
 .PRECIOUS: $(B)/tests/unit/%.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

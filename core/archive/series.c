@@ -157,7 +157,7 @@ void series_free(struct series *s)
 
 /* ---- records ---- */
 
-int series_record(struct series *s, const struct record *r, struct place *at, struct err *e)
+int series_record(struct series *s, const struct outgoing *r, struct place *at, struct err *e)
 {
 	if (!part_writer_fits(s->part, r->clen, s->max_segments) && part_roll(s, e) < 0)
 		return -1;

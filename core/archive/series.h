@@ -15,7 +15,8 @@ struct place;
 struct series;
 struct writer_options;
 
-struct record {
+/* A record to write; what it points to is borrowed. */
+struct outgoing {
 	enum record_type type;
 	enum record_codec codec;
 	const uint8_t *id; /* 32 bytes */
@@ -26,7 +27,7 @@ struct record {
 /* What O points to, but its descriptor and predecessor, is borrowed throughout. */
 int series_open(const struct writer_options *o, struct series **out, struct err *e);
 /* Append a record; *at is where it lies. */
-int series_record(struct series *s, const struct record *r, struct place *at, struct err *e);
+int series_record(struct series *s, const struct outgoing *r, struct place *at, struct err *e);
 /* Finish the last part: fsynced, without its name.  *t (final) comes with root_offset; parts,
  * parent and summary are filled here. */
 int series_stage(struct series *s, struct part_trailer *t, const struct summary *sum,

@@ -30,7 +30,7 @@ struct writer {
 	struct group group;
 	uint64_t pending; /* bytes of body that no entry has claimed */
 	uint64_t entries, body_len;
-	bool broken; /* a call failed: what it left is no snapshot */
+	enum { WRITER_OPEN, WRITER_STAGED, WRITER_BROKEN } state;
 };
 
 /* ---- packed frames and nodes become records ---- */
@@ -40,7 +40,7 @@ static int write_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref
 {
 	struct writer *w = ctx;
 	uint8_t id[32];
-	struct record r = { .type = RECORD_NODE, .id = id, .ulen = n };
+	struct outgoing r = { .type = RECORD_NODE, .id = id, .ulen = n };
 
 	frame_node_id(w->keys->id, plain, n, id);
 	memcpy(ref->id, id, sizeof(ref->id));
@@ -52,7 +52,7 @@ static int write_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref
 
 static int write_frame(struct writer *w, const struct frame *f, struct err *e)
 {
-	struct record r = { .type = f->type,
+	struct outgoing r = { .type = f->type,
 			    .codec = f->codec,
 			    .id = f->id,
 			    .data = f->packed,
@@ -132,16 +132,14 @@ static int move_group(struct writer *w, struct err *e)
 
 /* ---- the sink ---- */
 
-static int body_begin(struct writer *w, const struct entry_hint *hint, struct err *e)
+static void body_begin(struct writer *w, uint64_t size)
 {
-	chunker_begin(&w->chunker, hint->size);
+	chunker_begin(&w->chunker, size);
 	if (w->chunker.alone)
 		give_frame(w, &w->body);
 	/* One that is open and empty may have another limit. */
 	if (w->body && w->body->used == 0)
 		frame_reset(w->body, RECORD_BODY, w->chunker.limit);
-	(void)e;
-	return 0;
 }
 
 static int body_bytes(struct writer *w, const uint8_t *p, size_t n, struct err *e)
@@ -204,17 +202,19 @@ static int check_entry(const struct writer *w, const struct entry *en, struct er
 	return 0;
 }
 
-/* Remember that a call failed. */
+/* Once a call failed, what there is will never be a snapshot. */
 static int note(struct writer *w, int r)
 {
 	if (r < 0)
-		w->broken = true;
+		w->state = WRITER_BROKEN;
 	return r;
 }
 
 static int sink_begin(void *ctx, const struct entry_hint *hint, struct err *e)
 {
-	return note(ctx, body_begin(ctx, hint, e));
+	(void)e;
+	body_begin(ctx, hint->size);
+	return 0;
 }
 
 static int sink_body(void *ctx, const uint8_t *p, size_t n, struct err *e)
@@ -309,7 +309,7 @@ static int write_root(struct writer *w, const struct root *r, struct place *at, 
 {
 	auto_bytes struct bytes plain = BYTES_EMPTY;
 	uint8_t id[32];
-	struct record rec = { .type = RECORD_ROOT, .codec = CODEC_RAW, .id = id };
+	struct outgoing rec = { .type = RECORD_ROOT, .codec = CODEC_RAW, .id = id };
 	int result = root_encode(r, w->keys, &plain, e);
 
 	if (result == 0) {
@@ -371,21 +371,22 @@ int writer_stage(struct writer *w, struct root *r, struct summary *s, struct wri
 {
 	struct place root;
 
-	if (w->broken || w->pending > 0)
+	if (w->state != WRITER_OPEN || w->pending > 0)
 		return err_set(e, ERR_FAILED, "writer: asked to finish what did not go well");
-	w->broken = true; /* until all of it is done */
+	w->state = WRITER_BROKEN; /* until all of it is done */
 	if (drain(w, e) < 0 || finish_trees(w, r, e) < 0 || write_root(w, r, &root, e) < 0)
 		return -1;
 	fill_summary(w, r, s);
 	if (stage_trailer(w, s, &root, out, e) < 0)
 		return -1;
-	w->broken = false;
+	w->state = WRITER_STAGED;
 	return 0;
 }
 
 int writer_commit(struct writer *w, struct err *e)
 {
-	if (w->broken)
-		return err_set(e, ERR_FAILED, "writer: asked to commit what did not go well");
+	if (w->state != WRITER_STAGED)
+		return err_set(e, ERR_FAILED, "writer: asked to commit what is not staged");
+	w->state = WRITER_BROKEN; /* once only */
 	return series_commit(w->series, e);
 }

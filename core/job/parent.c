@@ -175,11 +175,14 @@ static uint64_t max_seq(const struct catalog_stream *s)
 	return s->n > 0 ? s->snapshots[s->n - 1].archive.seq : 0;
 }
 
-static int tip_of_snapshot(const struct host *h, const struct catalog_stream *s,
-			   const struct snapshot *newest, struct tip *t, struct err *e)
+static int tip_of_newest(const struct host *h, const struct catalog_stream *s, struct tip *t,
+			 struct err *e)
 {
+	const struct snapshot *newest = newest_verified(s);
 	struct part_reader *r = NULL;
 
+	if (!newest)
+		return err_set(e, ERR_DAMAGED, "%s: holds no whole snapshot", s->dir);
 	if (part_reader_open(h->store, &h->d, newest->name, &r, e) != 0)
 		return err_in(e, "open the newest snapshot");
 	memcpy(t->chain, r->trailer.chain, sizeof(t->chain));
@@ -241,7 +244,7 @@ static int find_in_store(const struct host *h, struct parent *p, const struct re
 	memset(&p->tip, 0, sizeof(p->tip));
 	memcpy(p->tip.stream_id, own->stream.id, sizeof(p->tip.stream_id));
 	memcpy(p->tip.nonce, own->stream.nonce, sizeof(p->tip.nonce));
-	if (tip_of_snapshot(h, own, newest_verified(own), &p->tip, e) < 0)
+	if (tip_of_newest(h, own, &p->tip, e) < 0)
 		return -1;
 	p->next_seq = max_seq(own) + 1;
 	report_note(report, NOTE_WARNING, NULL,

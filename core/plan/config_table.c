@@ -59,11 +59,12 @@ static int add_section(struct config_table *t, enum config_kind kind, const char
 	struct config_section *more =
 		reallocarray(t->sections, t->n_sections + 1, sizeof(*more));
 
-	if (more)
-		t->sections = more;
-	if (!more || !file || (label && !own))
+	if (!more)
 		return err_memory(e);
-	t->sections[t->n_sections++] = (struct config_section){
+	t->sections = more;
+	if (!file || (label && !own))
+		return err_memory(e);
+	more[t->n_sections++] = (struct config_section){
 		.kind = kind,
 		.label = own,
 		.file = file,
@@ -202,11 +203,12 @@ static int add_setting(struct config_table *t, const struct config_key *key,
 	struct config_setting *more =
 		reallocarray(t->settings, t->n_settings + 1, sizeof(*more));
 
-	if (more)
-		t->settings = more;
-	if (!more || !file || !own)
+	if (!more)
 		return err_memory(e);
-	t->settings[t->n_settings++] = (struct config_setting){
+	t->settings = more;
+	if (!file || !own)
+		return err_memory(e);
+	more[t->n_settings++] = (struct config_setting){
 		.section = t->current,
 		.key = key,
 		.value = own,

@@ -1,0 +1,97 @@
+#!/bin/bash
+# make check and make faults: builds every flavour, runs every suite, counts TAP lines, and ends with
+# one line "N passed, N failed, N skipped".
+#
+#     check.sh check     all tests; of the long suites a sample
+#     check.sh faults    the long suites whole
+set -u
+cd "$(dirname "$0")/.." || exit 2
+suite=${1:-check}
+tap=$(mktemp -d)
+trap 'rm -rf "$tap"' EXIT
+passed=0 failed=0 skipped=0
+
+# note NAME CODE: one test that is a command.
+note() {
+	if [ "$2" = 0 ]; then
+		passed=$((passed + 1))
+		echo "ok $1"
+	else
+		failed=$((failed + 1))
+		echo "not ok $1"
+	fi
+}
+
+run() {
+	local name=$1
+	shift
+	"$@" >"$tap/out" 2>&1
+	local code=$?
+	[ $code = 0 ] || cat "$tap/out"
+	note "$name" $code
+}
+
+# count NAME FILE CODE: a program that wrote TAP to FILE and ended with CODE.
+count() {
+	local ok bad skip
+	skip=$(grep -cE '^ok .*# skip' "$2")
+	ok=$(($(grep -cE '^ok ' "$2") - skip))
+	bad=$(grep -cE '^not ok ' "$2")
+	grep -E '^ok .*# skip' "$2" && [ "${CI:-}" = true ] && bad=$((bad + skip)) && skip=0
+	if [ "$3" != 0 ] && [ "$bad" = 0 ]; then
+		bad=1
+	fi
+	if [ "$bad" != 0 ] || [ $((ok + skip)) = 0 ]; then
+		cat "$2"
+		[ "$bad" != 0 ] || bad=1
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	echo "$1: $ok passed, $bad failed, $skip skipped"
+}
+
+flavour() {
+	echo "== $1"
+	make -s "${@:2}" FLAVOUR="$1" flags
+}
+
+unit() {
+	local flavour=$1 t
+	for t in build/"$flavour"/unit/test_*; do
+		[ -x "$t" ] && [ "${t%.d}" = "$t" ] && [ "${t%.o}" = "$t" ] || continue
+		CMOCKA_MESSAGE_OUTPUT=TAP "$t" >"$tap/unit" 2>"$tap/err"
+		local code=$?
+		[ $code = 0 ] || cat "$tap/err"
+		count "unit/$flavour/$(basename "$t")" "$tap/unit" $code
+	done
+}
+
+scenario() {
+	local f
+	for f in "$@"; do
+		[ -e "$f" ] || continue
+		bats --tap "$f" >"$tap/bats" 2>&1
+		count "$f" "$tap/bats" $?
+	done
+}
+
+jobs=$(nproc)
+if [ "$suite" = check ]; then
+	flavour release
+	run "build gcc, release" make -s -j"$jobs" all unit
+	flavour clang CC=clang
+	run "build clang" make -s -j"$jobs" CC=clang FLAVOUR=clang all
+	flavour asan
+	run "build with sanitizers" make -s -j"$jobs" FLAVOUR=asan all unit
+	flavour analyze
+	run "gcc -fanalyzer" make -s -j"$jobs" FLAVOUR=analyze objects
+	run "shellcheck" shellcheck tests/*.sh tests/fixtures/*.sh .ci/run
+	run "layers" tests/layers.sh
+	unit release
+	unit asan
+	scenario tests/*.bats tests/scenario/*.bats
+else
+	run "build gcc, release" make -s -j"$jobs" all unit
+	VOLSNAP_LONG=1 scenario tests/fault/*.bats
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,72 @@
+# What the scenarios share: a temporary host with store, keys, state and volumes.
+# shellcheck shell=bash
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+VOLSNAP=${VOLSNAP:-$ROOT/build/${FLAVOUR:-release}/volsnap}
+
+# make_host [NAME]: a host in $T/NAME with an empty configuration; the store is $T/store.
+make_host() {
+	local name=${1:-host}
+	H=$T/$name
+	mkdir -p "$H/volumes" "$H/state"
+	cat >"$H/conf" <<-CONF
+		[host]
+		name = $name
+		[store]
+		location = $T/store
+		[keys]
+		directory = $H/keys
+		[state]
+		directory = $H/state
+		[engine]
+		kind = none
+		volumes_dir = $H/volumes
+	CONF
+	export VOLSNAP_CONFIG=$H/conf
+}
+
+# add_volume NAME [LINE...]: a section, and its directory.
+add_volume() {
+	local name=$1
+	shift
+	mkdir -p "$H/volumes/$name/_data"
+	printf '[volume %s]\n' "$name" >>"$H/conf"
+	printf '%s\n' "$@" >>"$H/conf"
+}
+
+vs() { "$VOLSNAP" "$@"; }
+
+# expect CODE command...: runs it; output and stderr land in $output.
+expect() {
+	local want=$1
+	shift
+	run "$@"
+	if [ "$status" != "$want" ]; then
+		echo "expected exit $want, got $status from: $*"
+		echo "$output"
+		return 1
+	fi
+}
+
+# says TEXT: the last output has it.
+says() {
+	if ! grep -qF -- "$1" <<<"$output"; then
+		echo "expected \"$1\" in:"
+		echo "$output"
+		return 1
+	fi
+}
+
+init_host() { vs -q init --paper "$T/paper" --yes; }
+same() { python3 "$ROOT/tests/compare.py" "$1" "$2"; }
+second_reader() { python3 "$ROOT/tests/reader.py" "$T/store" --key "$T/paper" "$@"; }
+
+setup() {
+	T=$(mktemp -d)
+	make_host
+}
+
+teardown() {
+	chattr -R -i -a "$T" 2>/dev/null || true
+	rm -rf "$T"
+}
