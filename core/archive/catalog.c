@@ -96,7 +96,7 @@ static int dir_load(struct load *l, struct catalog_dir *d, struct err *e)
 	if (d->known) {
 		if (!stream_wanted(l->filter, &d->stream.stream))
 			return 0;
-		if (catalog_dir_judge(d, e) < 0)
+		if (catalog_judge(d, e) < 0)
 			return -1;
 		return stream_add(l->out, &d->stream, e);
 	}

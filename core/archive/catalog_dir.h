@@ -37,7 +37,7 @@ struct catalog_dir {
 int catalog_dir_read(struct catalog_dir *d, struct err *e);
 /* Find the list key, open the summaries, apply rule R5 and hand the snapshots over to
  * d->stream. */
-int catalog_dir_judge(struct catalog_dir *d, struct err *e);
+int catalog_judge(struct catalog_dir *d, struct err *e);
 void catalog_dir_free(struct catalog_dir *d);
 /* Free what a snapshot, or a stream with its snapshots, holds. */
 void catalog_dir_snapshot_free(struct snapshot *x);

@@ -162,7 +162,7 @@ static void apply_r5(struct catalog_dir *d)
 	}
 }
 
-int catalog_dir_judge(struct catalog_dir *d, struct err *e)
+int catalog_judge(struct catalog_dir *d, struct err *e)
 {
 	struct catalog_stream *s = &d->stream;
 

@@ -64,14 +64,16 @@ int frame_source_get(struct frame_source *f, enum tree_stream stream, const stru
 {
 	struct frame_slot *s = stream == TREE_HEAD ? &f->head : &f->body;
 	enum record_type type = stream == TREE_HEAD ? RECORD_HEAD : RECORD_BODY;
+	struct err ignored = ERR_EMPTY;
 	struct part_reader *r = NULL;
 
 	if ((!s->loaded || !same_place(&s->at, &x->at)) && slot_load(f, s, type, &x->at, e) < 0)
 		return -1;
-	if (unpacked_check(s->frame, x->offset, x->length, f->id_key, x->check, e) < 0)
-		return archive_parts_get(f->parts, &x->at, &r, &(struct err)ERR_EMPTY) < 0 ?
-			       -1 :
-			       name_record(r, &x->at, e);
+	if (unpacked_check(s->frame, x->offset, x->length, f->id_key, x->check, e) < 0) {
+		if (archive_parts_get(f->parts, &x->at, &r, &ignored) == 0)
+			(void)name_record(r, &x->at, e);
+		return -1;
+	}
 	*out = s->frame;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* A host's memory of one of its streams: the tip, the staged next, the lock
  * (DESIGN "Streams and names"; crash states in docs/design.md).
  *
- * Directory STATE/<kind>-<escaped name>/ holds `tip`, `next`, `lock`.  Records are authenticated
+ * Directory STATE/<kind>-<escaped name>/ (kind: volume, bind, file) holds `tip`, `next`, `lock`.  Records are authenticated
  * with a key derived from the host's; a record that does not fit is as good as lost. */
 #ifndef ARCHIVE_TIP_H
 #define ARCHIVE_TIP_H

@@ -188,7 +188,7 @@ static int send_entries(struct run *r, struct err *e)
 
 	while ((more = select_next(r->select, &s, e)) == 0) {
 		if (interrupt_check(e) < 0 ||
-		    extract_entry(r->extract, s.header, s.header_len, NULL, e) < 0 ||
+		    extract_entry(r->extract, s.header, s.header_len, e) < 0 ||
 		    restore_content(r->reader, &s.pax, send_data, r->extract, e) < 0)
 			return -1;
 		done.entries++;

@@ -34,26 +34,28 @@ static void show_value(FILE *f, const char *name, const char *value, const char 
 
 /* The list in force; where it is empty although something was said, an empty value keeps
  * it so. */
-static void show_list(FILE *f, const struct config_table *t, size_t level,
-		      const struct config_key *key)
+static void show_list(FILE *f, const struct config_table *t,
+		      const struct config_section *level, const struct config_key *key)
 {
 	const struct config_setting *s = config_table_next(t, level, key, NULL);
 
 	if (!s && (s = config_table_last(t, level, key)) != NULL) {
-		show_value(f, key->name, "", s->file, s->line);
+		show_value(f, key->name, "", s->file->name, s->line);
 		return;
 	}
 	for (; s; s = config_table_next(t, level, key, s))
-		show_value(f, key->name, s->value, s->file, s->line);
+		show_value(f, key->name, s->value, s->file->name, s->line);
 }
 
-/* All keys of section I, which may be nowhere. */
-static void show_keys(FILE *f, const struct config *c, enum config_kind kind, size_t i)
+/* All keys of a section of KIND; OWN is NULL where no file has it. */
+static void show_keys(FILE *f, const struct config *c, enum config_kind kind,
+		      const struct config_section *own)
 {
 	const struct config_key *key;
 
 	for (size_t k = 0; (key = config_key_at(k)) != NULL; k++) {
-		size_t level = config_table_level(c->table, i, key);
+		const struct config_section *level =
+			config_table_level(c->table, own, key);
 		const struct config_setting *s = config_table_last(c->table, level, key);
 		const char *built_in = kind == CONFIG_HOST ? c->host_name : key->built_in;
 
@@ -62,7 +64,7 @@ static void show_keys(FILE *f, const struct config *c, enum config_kind kind, si
 		if (key->field == FIELD_LIST)
 			show_list(f, c->table, level, key);
 		else if (s)
-			show_value(f, key->name, s->value, s->file, s->line);
+			show_value(f, key->name, s->value, s->file->name, s->line);
 		else if (built_in)
 			show_value(f, key->name, built_in, NULL, 0);
 	}
@@ -76,15 +78,13 @@ static void show_all(FILE *f, const struct config *c)
 		enum config_kind kind = (enum config_kind)k;
 
 		(void)fprintf(f, "%s[%s]\n", k ? "\n" : "", config_kind_name(kind));
-		show_keys(f, c, kind, config_table_section(t, kind, NULL));
+		show_keys(f, c, kind, config_table_section(t, kind, ""));
 	}
-	for (size_t i = 0; i < t->n_sections; i++) {
-		const struct config_section *s = &t->sections[i];
-
-		if (!config_table_is_volume(t, i))
+	for (const struct config_section *s = t->sections; s; s = s->next) {
+		if (!config_table_is_volume(s))
 			continue;
 		(void)fprintf(f, "\n[%s %s]\n", config_kind_name(s->kind), s->label);
-		show_keys(f, c, s->kind, i);
+		show_keys(f, c, s->kind, s);
 	}
 }
 

@@ -279,16 +279,13 @@ int extract_target(struct extract *x, int dirfd, const struct extract_options *o
 	return send_all(x, &m, e);
 }
 
-int extract_entry(struct extract *x, const uint8_t *header, size_t n, const char *as_path,
-		  struct err *e)
+int extract_entry(struct extract *x, const uint8_t *header, size_t n, struct err *e)
 {
-	uint32_t len = (uint32_t)n;
-	struct iovec iov[4] = { [1] = { &len, sizeof(len) }, [2] = piece(header, n) };
+	struct iovec iov[2] = { [1] = piece(header, n) };
 
-	if (n > ENTRY_HEADER_MAX || (as_path && strlen(as_path) > ENTRY_PATH_MAX))
-		return err_set(e, ERR_DAMAGED, "entry header or path too long");
-	iov[3] = piece(as_path, as_path ? strlen(as_path) : 0);
-	return send_message(x, EXTRACT_ENTRY, iov, 4, e);
+	if (n > ENTRY_HEADER_MAX)
+		return err_set(e, ERR_DAMAGED, "entry header too long");
+	return send_message(x, EXTRACT_ENTRY, iov, 2, e);
 }
 
 int extract_data(struct extract *x, uint64_t offset, const uint8_t *p, size_t n, struct err *e)

@@ -25,11 +25,9 @@ struct extract_options {
  * root directory where it may). */
 int extract_target(struct extract *x, int dirfd, const struct extract_options *o, struct err *e);
 
-/* One entry: HEADER blocks; the child makes the entry.  LINK_FROM, if not NULL, replaces the path
- * of the header (a file restored under its second name: partial restores). A parent directory that
- * was not itself restored is made 0755. */
-int extract_entry(struct extract *x, const uint8_t *header, size_t n, const char *as_path,
-		  struct err *e);
+/* One entry: HEADER blocks; the child makes the entry.  A parent directory that was not itself
+ * restored is made 0755. */
+int extract_entry(struct extract *x, const uint8_t *header, size_t n, struct err *e);
 /* N bytes of the entry's content at OFFSET of the file. */
 int extract_data(struct extract *x, uint64_t offset, const uint8_t *p, size_t n, struct err *e);
 

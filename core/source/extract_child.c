@@ -23,7 +23,7 @@
 #include "source/extract.h"
 #include "source/pax.h"
 
-enum { SOCK = 3, ROOM = EXTRACT_MESSAGE_MAX + 1 };
+enum { SOCK = 3 };
 
 struct child {
 	struct report report;
@@ -122,15 +122,6 @@ static void count(struct extract_totals *t, enum pax_type type)
 	t->dirs += type == PAX_DIR;
 }
 
-/* PATH in place of the header's: the same policy. */
-static int replace_path(struct pax *pax, const char *path, struct err *e)
-{
-	if (pax->type == PAX_DIR || !pax_path_ok(path) || !path[1])
-		return err_set(e, ERR_DAMAGED, "%s: not a path for this entry", path);
-	memcpy(pax->path, path, strlen(path) + 1);
-	return 0;
-}
-
 static int make(struct child *c, struct entry_meta *meta, struct err *e)
 {
 	const struct pax *pax = &c->pax;
@@ -157,35 +148,19 @@ static int make(struct child *c, struct entry_meta *meta, struct err *e)
 	return entry_make(dir, name, pax->path, pax, meta, &c->file, &c->report, e);
 }
 
-/* The header in the message, and the path behind it, if there is one. */
-static int read_entry(struct child *c, uint32_t n, struct entry_meta *meta, struct err *e)
-{
-	const uint8_t *header = c->buf + sizeof(uint32_t);
-	uint32_t len;
-
-	if (n < sizeof(len) || !c->dirs)
-		return bad_message(e);
-	memcpy(&len, c->buf, sizeof(len));
-	if (len > n - sizeof(len))
-		return bad_message(e);
-	if (pax_parse(header, len, &c->pax, e) < 0 ||
-	    entry_meta_read(header, len, &c->pax, meta, e) < 0)
-		return -1;
-	c->buf[n] = '\0';
-	return n > sizeof(len) + len ? replace_path(&c->pax, (const char *)header + len, e) : 0;
-}
-
 static int take_entry(struct child *c, uint32_t n, struct err *e)
 {
 	struct entry_meta meta = { .attrs = NULL };
-	int status = entry_make_close(&c->file, &c->report, e);
+	int status;
 
-	if (status == 0)
-		status = read_entry(c, n, &meta, e);
-	if (status == 0) {
-		count(&c->totals, c->pax.type);
-		status = make(c, &meta, e);
-	}
+	if (!c->dirs)
+		return bad_message(e);
+	if (entry_make_close(&c->file, &c->report, e) < 0 ||
+	    pax_parse(c->buf, n, &c->pax, e) < 0 ||
+	    entry_meta_read(c->buf, n, &c->pax, &meta, e) < 0)
+		return -1;
+	count(&c->totals, c->pax.type);
+	status = make(c, &meta, e);
 	entry_meta_free(&meta);
 	return status < 0 ? -1 : 0;
 }
@@ -238,7 +213,7 @@ static bool read_head(struct extract_head *head, int *fd)
 	*fd = -1;
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 		memcpy(fd, CMSG_DATA(c), sizeof(int));
-	return head->len < ROOM;
+	return head->len <= EXTRACT_MESSAGE_MAX;
 }
 
 /* 0: go on.  1: finished.  -1: failed. */
@@ -282,7 +257,7 @@ int extract_child(int sock)
 		c->report = (struct report){ .ctx = c, .note = send_note };
 		c->root = -1;
 		c->file.fd = -1;
-		c->buf = malloc(ROOM);
+		c->buf = malloc(EXTRACT_MESSAGE_MAX);
 		if (c->buf && confine(sock) == 0)
 			status = serve(c);
 		dirs_free(c->dirs);

@@ -14,7 +14,7 @@ struct extract_head {
 enum extract_type {
 	/* to the child */
 	EXTRACT_TARGET, /* u8 devices; the directory's descriptor comes along */
-	EXTRACT_ENTRY,  /* u32 header length, header, path to use instead (or nothing) */
+	EXTRACT_ENTRY,  /* header */
 	EXTRACT_DATA,   /* u64 offset, bytes */
 	EXTRACT_END,    /* nothing */
 	/* from the child */
@@ -24,7 +24,7 @@ enum extract_type {
 };
 
 #define EXTRACT_PIECE (128 * 1024) /* most bytes of content in one message */
-#define EXTRACT_MESSAGE_MAX (ENTRY_HEADER_MAX + ENTRY_PATH_MAX + 16)
+#define EXTRACT_MESSAGE_MAX ENTRY_HEADER_MAX
 #define EXTRACT_REPLY_MAX 8192
 
 /* Serve the job at SOCK until its end.  Returns the process's exit status. */

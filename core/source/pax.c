@@ -331,13 +331,6 @@ int pax_parse(const uint8_t *header, size_t n, struct pax *out, struct err *e)
 	return parse_main(header + at, n - at, &r, out, e);
 }
 
-bool pax_path_ok(const char *path)
-{
-	struct err ignored;
-
-	return check_path(path, &ignored) == 0;
-}
-
 bool pax_path_below(const char *path, const char *selected)
 {
 	size_t len = strlen(selected);

@@ -52,9 +52,6 @@ struct pax_runs pax_runs(const struct pax *p);
 /* false at the end. */
 bool pax_run(struct pax_runs *it, uint64_t *offset, uint64_t *length);
 
-/* Whether PATH is "." or "./a/b" within the policy above. */
-bool pax_path_ok(const char *path);
-
 /* Whether PATH ("./a/b") is SELECTED ("./a" or "./a/b") or lies below it. */
 bool pax_path_below(const char *path, const char *selected);
 

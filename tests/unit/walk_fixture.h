@@ -27,6 +27,7 @@ struct fixture {
 	bool first_piece;
 	const char *current; /* path from begin */
 	bool fail;	     /* the sink's entry fails */
+	bool no_python;	     /* fixture_compare leaves Python out */
 	struct walk_options options;
 	struct walk_totals totals;
 	struct err err;
