@@ -97,9 +97,9 @@ load helper
 	expect 6 vs restore db@7 --to "$T/out"
 	mv "$H/keys/reader.key" "$T/"
 	expect 7 setsid "$VOLSNAP" restore db@1 --to "$T/out" </dev/null
+	expect 2 vs restore db@bad-which-! --to "$T/out"
 	mv "$T/store" "$T/away"
 	expect 8 vs list
-	expect 2 vs restore db@bad-which-! --to "$T/out"
 	expect 2 vs frobnicate
 	[ ! -e "$T/out" ]
 }

@@ -208,6 +208,40 @@ static inline int kit_part_fd(const struct kit_part *p)
 	return fd;
 }
 
+/* Open P: 0 and the reader, or -1, which must be damage that names the file. */
+static inline int kit_open(const struct kit_part *p, struct part_reader **r)
+{
+	struct err e = ERR_EMPTY;
+	int result = part_reader_open(kit.store, &kit.d, p->name, r, &e);
+
+	if (result < 0) {
+		assert_int_equal(e.kind, ERR_DAMAGED);
+		assert_non_null(strstr(e.text, p->name));
+	}
+	return result;
+}
+
+static inline int kit_opens(const struct kit_part *p)
+{
+	struct part_reader *r = NULL;
+	int result = kit_open(p, &r);
+
+	part_reader_free(r);
+	return result;
+}
+
+/* As kit_opens, with the words that the message must have. */
+static inline void kit_refused(const struct kit_part *p, const char *words)
+{
+	struct part_reader *r = NULL;
+	struct err e = ERR_EMPTY;
+
+	assert_int_equal(part_reader_open(kit.store, &kit.d, p->name, &r, &e), -1);
+	assert_int_equal(e.kind, ERR_DAMAGED);
+	if (!strstr(e.text, words))
+		fail_msg("\"%s\" lacks \"%s\"", e.text, words);
+}
+
 #define auto_part __attribute__((cleanup(kit_part_free)))
 #define auto_header __attribute__((cleanup(part_header_free)))
 #define auto_trailer __attribute__((cleanup(part_trailer_free)))

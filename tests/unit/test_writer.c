@@ -1,6 +1,7 @@
 /* Whole archives: what a source sends is what the reader gives back, in one part or many; nothing is
  * a snapshot before its commit, and nothing becomes one whose parts are not all there. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -567,7 +568,7 @@ static void test_one_cpu(void **state)
 	struct err e = ERR_EMPTY;
 	struct writer *w = NULL;
 	cpu_set_t all, single;
-	int cpu = 0;
+	size_t cpu = 0;
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
