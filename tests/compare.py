@@ -13,8 +13,8 @@ name    an entry is there on one side only (of a directory, only the top is name
 link    the two sides group paths into hard links differently
 acl     POSIX ACLs, access and default, as sets of entries; other extended attributes are `xattr`, one line per name
 flag    immutable (i), append only (a), no dump (d), no atime (A), of regular files and directories
-hole    a hole of A, rounded inwards to 4 KiB, has data in B. Only this way round: what A had allocated but never written
-        reads as a hole, and B may be sparser
+hole    a hole of A, rounded inwards to 4 KiB, has data in B. Only this way round: B may be sparser. Space that A has allocated
+        but never written may come back either way (it reads as a hole, or as data while it is in the page cache)
 error   something could not be read: never taken as equal
 
 Sockets in A are ignored; so are the sizes of directories, access and change times. --allow accepts differences of one ATTR, of
@@ -37,6 +37,7 @@ ACLS = ("system.posix_acl_access", "system.posix_acl_default")
 ACL_TAGS = {0x01: "u:", 0x02: "u:", 0x04: "g:", 0x08: "g:", 0x10: "m:", 0x20: "o:"}
 ACL_NAMED = (0x02, 0x08)
 FS_IOC_GETFLAGS = 0x80086601
+FS_IOC_FIEMAP = 0xC020660B
 FLAGS = {0x10: "i", 0x20: "a", 0x40: "d", 0x80: "A"}
 KINDS = {
     stat.S_IFREG: "file",
@@ -161,6 +162,15 @@ class Entry:
             raise
         return "".join(c for bit, c in FLAGS.items() if buf[0] & bit) or "-"
 
+    def allocated(self, start, end):
+        """True if any of the range has blocks, written or not."""
+        buf = bytearray(struct.pack("<QQLLLL", start, end - start, 0, 0, 0, 0))
+        try:
+            fcntl.ioctl(self.fd, FS_IOC_FIEMAP, buf)
+        except OSError:
+            return False
+        return struct.unpack("<QQLLLL", buf)[3] > 0
+
     def data(self):
         """Ranges (start, end) of data, in order; None if the file system does not tell."""
         size = self.stat.st_size
@@ -207,20 +217,19 @@ def merged(first, second):
         yield start, end
 
 
-def first_lost_hole(data_a, data_b, size):
-    """First range of data in B that lies inside a hole of A after rounding, or None."""
+def lost_holes(data_a, data_b, size):
+    """Ranges of data in B that lie inside a hole of A after rounding."""
     hole = 0
     b = next(data_b, None)
     for start, end in list_end(data_a, size):
         low, high = -(-hole // BLOCK) * BLOCK, start if start == size else start // BLOCK * BLOCK
         while b is not None and b[0] < high:
             if max(b[0], low) < min(b[1], high):
-                return max(b[0], low), min(b[1], high)
+                yield max(b[0], low), min(b[1], high)
             if b[1] > high:
                 break
             b = next(data_b, None)
         hole = end
-    return None
 
 
 def list_end(ranges, size):
@@ -317,9 +326,10 @@ class Comparer:
             known = iter([(0, size)])
         else:
             known = merged(data_a, data_b)
-            lost = first_lost_hole(a.data(), b.data(), size)
-            if lost:
-                self.report.differ("hole", path, "hole at %d" % lost[0], "data up to %d" % lost[1])
+            for start, end in lost_holes(a.data(), b.data(), size):
+                if not a.allocated(start, end):
+                    self.report.differ("hole", path, "hole at %d" % start, "data up to %d" % end)
+                    break
         for start, end in known:
             while start < end:
                 n = min(CHUNK, end - start)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void err_format(struct err *e, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void err_format(struct err *e, const char *fmt, va_list ap)
 {
 	if (vsnprintf(e->text, sizeof(e->text), fmt, ap) < 0)
 		e->text[0] = '\0';

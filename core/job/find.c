@@ -29,25 +29,29 @@ int find_parse(const char *text, struct find_spec *out, struct err *e)
 	return 0;
 }
 
-/* The stream that this host's state is on for NAME, as a volume or a bind. */
-static bool state_stream(const struct host *h, const char *name, uint8_t id[16])
+/* What this host's state knows of NAME, as a volume, a bind or a file. */
+static bool state_tip(const struct host *h, const char *name, struct tip *t)
 {
 	static const enum stream_kind kinds[] = { STREAM_VOLUME, STREAM_BIND, STREAM_FILE };
 	struct err ignored = ERR_EMPTY;
 	const char *why;
-	struct tip t;
 
 	if (!h->key || access(h->config->state_dir, F_OK) < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
 		auto_close int fd = tip_find(h->config->state_dir, kinds[i], name);
 
-		if (fd >= 0 && tip_load(fd, "tip", h->key, &t, &why, &ignored) == 0) {
-			memcpy(id, t.stream_id, 16);
+		if (fd >= 0 && tip_load(fd, "tip", h->key, t, &why, &ignored) == 0)
 			return true;
-		}
 	}
 	return false;
+}
+
+bool find_known(const struct host *h, const char *name)
+{
+	struct tip t;
+
+	return state_tip(h, name, &t) && t.archive.seq > 0;
 }
 
 static bool is_predecessor(const struct catalog *c, const struct catalog_stream *s)
@@ -105,8 +109,8 @@ int find_stream(const struct host *h, const struct catalog *c, const struct find
 {
 	const char *host = spec->host[0] ? spec->host : h->config->host_name;
 	const struct catalog_stream *by_name = NULL, *by_id = NULL;
-	uint8_t state[16];
-	bool has_state = !spec->host[0] && state_stream(h, spec->name, state);
+	struct tip t;
+	bool has_state = !spec->host[0] && state_tip(h, spec->name, &t);
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->n; i++) {
@@ -118,7 +122,7 @@ int find_stream(const struct host *h, const struct catalog *c, const struct find
 			by_id = s;
 		if (strcmp(s->stream.name, spec->name) != 0)
 			continue;
-		if (has_state && memcmp(s->stream.id, state, 16) == 0) {
+		if (has_state && memcmp(s->stream.id, t.stream_id, 16) == 0) {
 			*out = s;
 			return 0;
 		}

@@ -25,6 +25,9 @@ int find_parse(const char *text, struct find_spec *out, struct err *e);
 int find_stream(const struct host *h, const struct catalog *c, const struct find_spec *spec,
 		const struct catalog_stream **out, struct err *e);
 
+/* Whether this host's state knows a committed snapshot of NAME. */
+bool find_known(const struct host *h, const char *name);
+
 /* Load the catalog for SPEC and resolve it; WHICH "" is "latest".  The snapshot points into *c. */
 int find_snapshot(const struct host *h, const struct find_spec *spec, struct catalog *c,
 		  const struct catalog_stream **stream, const struct snapshot **out,

@@ -237,8 +237,10 @@ static int find_in_store(const struct host *h, struct parent *p, const struct re
 		return -1;
 	own = own_stream(h, &c, p->stream.kind);
 	if (!own) {
+		/* Remembered before anything is written under its id: so that the next run
+		 * finds, and removes, what this one leaves behind if it dies. */
 		new_stream(p);
-		return 0;
+		return tip_save(p->state_fd, "tip", h->key, &p->tip, e);
 	}
 	p->stream = own->stream;
 	memset(&p->tip, 0, sizeof(p->tip));
@@ -263,6 +265,7 @@ int parent_find(const struct host *h, const struct config_volume *v, enum stream
 	int found;
 
 	memset(out, 0, sizeof(*out));
+	out->state_fd = state_fd;
 	if (!self)
 		return err_set(e, ERR_KEY,
 			       "this host's key is not in the store's descriptor (epoch %u): "

@@ -14,6 +14,7 @@ struct report;
 
 struct parent {
 	struct stream stream;
+	int state_fd;	/* borrowed */
 	struct tip tip; /* tip.archive.seq 0: no parent */
 	uint64_t next_seq; /* of the snapshot to take */
 	bool has_predecessor;

@@ -87,7 +87,8 @@ static int open_snapshot(struct run *r, struct err *e)
 	if (host_open(r->c, r->o->keys, &r->host, e) < 0)
 		return -1;
 	found = find_snapshot(&r->host, &r->o->spec, &r->catalog, &r->stream, &r->snapshot, e);
-	if (found == 1 && r->o->if_empty)
+	/* A first installation, unless this host remembers that there was a snapshot. */
+	if (found == 1 && r->o->if_empty && !find_known(&r->host, r->o->spec.name))
 		return 1;
 	if (found != 0)
 		return -1;
@@ -218,9 +219,13 @@ static int compare_totals(const struct run *r, struct err *e)
 static int fill_and_place(struct run *r, struct err *e)
 {
 	struct extract_options x = { .devices = r->o->devices };
+	/* A single file goes to its own path, into a directory only where one is named. */
+	bool single = reader_root(r->reader)->kind == STREAM_FILE && !r->o->to;
 	int content = place_has_content(r->target, e);
 
-	if (content < 0 || make_volume_dir(r, e) < 0 || place_begin(r->target, &r->place, e) < 0)
+	if (content < 0 || make_volume_dir(r, e) < 0)
+		return -1;
+	if ((single ? place_begin_file : place_begin)(r->target, &r->place, e) < 0)
 		return -1;
 	if (extract_target(r->extract, place_fd(r->place), &x, e) < 0 || send_entries(r, e) < 0 ||
 	    extract_finish(r->extract, &r->out->restored, e) < 0 || compare_totals(r, e) < 0)
@@ -261,6 +266,9 @@ static int run_restore(struct run *r, struct err *e)
 		r->out->end = RESTORE_DRY;
 		return 0;
 	}
+	/* Spill files: of a partial restore's hard links. */
+	if (file_make_dirs(r->c->state_dir, 0700, e) < 0)
+		return -1;
 	if (select_new(r->reader, r->o->paths, r->o->n_paths, r->c->state_dir, &r->select, e) < 0)
 		return -1;
 	return fill_and_place(r, e);

@@ -135,7 +135,7 @@ static char *bare_value(char *v)
 
 	v += strspn(v, BLANKS);
 	n = strlen(v);
-	if (n >= 2 && v[0] == '"' && strchr(v + 1, '"') == v + n - 1) {
+	if (v[0] == '"' && strchr(v + 1, '"') == v + n - 1) {
 		v[n - 1] = '\0';
 		v++;
 	}
@@ -215,8 +215,6 @@ static int take(void *ctx, const char *section, const char *name, const char *no
 	int result;
 
 	(void)none;
-	if (r->failed)
-		return 0;
 	result = *name ? r->sink->key(r->sink->ctx, name, r->value, r->line, r->e)
 		       : r->sink->section(r->sink->ctx, section, r->line, r->e);
 	r->failed = result < 0;
@@ -230,7 +228,9 @@ int inifile_read(const char *file, const struct inifile_sink *sink, struct err *
 	int got = file_load(AT_FDCWD, file, INIFILE_MAX, &raw, e);
 
 	if (got > 0)
-		return err_set(e, ERR_CONFIG, "%s: no such file", file);
+		return err_set(e, ERR_CONFIG,
+			       "%s: no such file: write it, or name another with -c",
+			       file);
 	if (got < 0) {
 		e->kind = ERR_CONFIG;
 		return -1;

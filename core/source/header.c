@@ -1,8 +1,8 @@
-/* libarchive writes a tar through a callback that keeps the bytes.  It never sees a body: after the
- * header of an entry that has one, the writer is closed and made anew (1 us).  Closing wants to
- * write zeros for the whole body; the callback refuses the first of them and that ends it.
- * (archive_write_fail would do as well, but leaks.)  Writing no data makes it write the sparse
- * map. */
+/* libarchive writes a tar through a callback that keeps the bytes.  It never sees a body:
+ * after the header of an entry that has one, the writer is closed and made anew (1 us).
+ * Closing wants to write zeros for the whole body; the callback refuses the first of them
+ * and that ends it. (archive_write_fail would do as well, but leaks.)  Writing no data
+ * makes it write the sparse map. */
 #include "source/header.h"
 
 #include <archive.h>

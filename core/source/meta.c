@@ -114,6 +114,39 @@ static void drop_unsayable(struct meta *m, char problem[META_PROBLEM])
 	(void)archive_entry_clear(m->spare);
 }
 
+/* libarchive has ids of ACL entries as int, and would write 0 for one over INT_MAX: give
+ * that entry to root.  Take such out instead. */
+static void drop_large_ids(struct meta *m, char problem[META_PROBLEM])
+{
+	int type, permset, tag, id;
+	const char *name;
+	int n = archive_entry_acl_reset(m->entry, ARCHIVE_ENTRY_ACL_TYPE_POSIX1E);
+	bool any = false;
+
+	if (n == 0)
+		return;
+	(void)archive_entry_clear(m->spare);
+	while (archive_entry_acl_next(m->entry, ARCHIVE_ENTRY_ACL_TYPE_POSIX1E, &type,
+				      &permset, &tag, &id, &name) == ARCHIVE_OK) {
+		bool named =
+			tag == ARCHIVE_ENTRY_ACL_USER || tag == ARCHIVE_ENTRY_ACL_GROUP;
+
+		any = any || (named && id < 0);
+		if (!named || id >= 0)
+			(void)archive_entry_acl_add_entry(m->spare, type, permset, tag,
+							  id, NULL);
+	}
+	if (!any)
+		return;
+	(void)snprintf(problem, META_PROBLEM,
+		       "an ACL entry for an id over 2147483647 cannot be stored");
+	archive_entry_acl_clear(m->entry);
+	(void)archive_entry_acl_reset(m->spare, ARCHIVE_ENTRY_ACL_TYPE_POSIX1E);
+	while (archive_entry_acl_next(m->spare, ARCHIVE_ENTRY_ACL_TYPE_POSIX1E, &type,
+				      &permset, &tag, &id, &name) == ARCHIVE_OK)
+		(void)archive_entry_acl_add_entry(m->entry, type, permset, tag, id, NULL);
+}
+
 int meta_read(struct meta *m, const struct meta_file *f, struct archive_entry **out,
 	      char problem[META_PROBLEM], struct err *e)
 {
@@ -148,6 +181,7 @@ int meta_read(struct meta *m, const struct meta_file *f, struct archive_entry **
 			       archive_error_string(m->disk));
 	cut_times(m->entry);
 	drop_unsayable(m, problem);
+	drop_large_ids(m, problem);
 	*out = m->entry;
 	return 0;
 }

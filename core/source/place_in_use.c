@@ -2,8 +2,8 @@
  * a mount of the volume's file system whose root is the volume, or lies in it.  What a mount is of
  * is the third and fourth field of /proc/PID/mountinfo, whatever names lead there.
  *
- * A service that systemd sandboxes has a namespace, too, with a copy of the host's mounts: where
- * PATH is a mount point, its copy at the same place, under the same root, is not a use. */
+ * A service that systemd sandboxes has a namespace, too, with copies of the host's mounts: what
+ * our own namespace has at the same place, under the same root, is not a use. */
 #include "source/place.h"
 
 #include <ctype.h>
@@ -31,7 +31,6 @@ struct mount {
 /* What is looked for. */
 struct wanted {
 	struct mount at; /* root: PATH within its file system; point: as in our namespace */
-	bool is_point;	 /* PATH is itself where that mount is */
 	char home[PATH_MAX]; /* root of our "/", with its device before it */
 	ino_t seen[SEEN_MAX];
 	size_t n_seen;
@@ -81,7 +80,9 @@ static int inner_root(struct mount *m, const char *path, struct err *e)
 	(void)snprintf(whole, sizeof(whole), "%s%s", root, strcmp(rest, "/") == 0 ? "" : rest);
 	if (strlen(whole) >= sizeof(m->root))
 		return err_set(e, ERR_FAILED, "%s: path too long", path);
-	(void)snprintf(m->root, sizeof(m->root), "%s", *whole ? whole : "/");
+	if (!*whole)
+		memcpy(whole, "/", 2);
+	memcpy(m->root, whole, strlen(whole) + 1);
 	return 0;
 }
 
@@ -111,7 +112,6 @@ static int find_wanted(const char *path, struct wanted *w, char *line, struct er
 	(void)fclose(f);
 	if (!found)
 		return err_set(e, ERR_FAILED, "%s: its mount is not listed", path);
-	w->is_point = strcmp(w->at.point, path) == 0;
 	return inner_root(&w->at, path, e);
 }
 
@@ -128,31 +128,40 @@ static bool is_of(const struct mount *m, const struct wanted *w)
 	       (m->root[len] == '\0' || m->root[len] == '/');
 }
 
-/* A copy of our own mount, for a process under the same root. */
-static bool is_copy(const struct mount *m, const struct wanted *w, const char *home)
+/* Whether our own namespace has the same mount at the same place. */
+static bool is_copy(const struct mount *m)
 {
-	return w->is_point && strcmp(home, w->home) == 0 && strcmp(m->point, w->at.point) == 0;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	auto_free struct mount *own = malloc(sizeof(*own));
+	auto_free char *line = malloc(LINE);
+	bool same = false;
+
+	while (f && own && line && !same && read_mount(f, line, own))
+		same = own->major == m->major && own->minor == m->minor &&
+		       strcmp(own->root, m->root) == 0 && strcmp(own->point, m->point) == 0;
+	if (f)
+		(void)fclose(f);
+	return same;
 }
 
+/* Copies count only for who lives under another root: a container. */
 static bool process_uses(FILE *f, const struct wanted *w, char *line)
 {
-	char home[PATH_MAX] = "";
 	bool used = false, copies = false;
+	char home[PATH_MAX] = "";
 	struct mount m;
 
-	while (read_mount(f, line, &m)) {
+	while (!used && read_mount(f, line, &m)) {
 		if (strcmp(m.point, "/") == 0)
 			home_of(&m, home);
 		if (!is_of(&m, w))
 			continue;
-		if (w->is_point && strcmp(m.point, w->at.point) == 0)
+		if (is_copy(&m))
 			copies = true;
 		else
 			used = true;
 	}
-	/* "/" may come after the copy. */
-	(void)snprintf(m.point, sizeof(m.point), "%s", w->at.point);
-	return used || (copies && !is_copy(&m, w, home));
+	return used || (copies && strcmp(home, w->home) != 0);
 }
 
 /* Each namespace is read once, as far as they fit; more are read again. */

@@ -243,13 +243,21 @@ int place_mount_commit(const struct place_spot *s, bool keep, bool *begun, struc
 	return carry_on(s, content == 1, &root, e);
 }
 
+static int remove_cut_journal(void *ctx, int dir, const char *name, struct err *e)
+{
+	(void)ctx;
+	if (name[1] != '.' || !place_spot_own(name))
+		return 0;
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? err_sys(e, "remove %s", name) : 0;
+}
+
 int place_mount_recover(const struct place_spot *s, struct err *e)
 {
 	struct place_root root = { .mode = 0 };
 	bool down = false;
 	int none = read_journal(s, &down, &root, e);
 
-	if (none < 0)
+	if (none < 0 || each_child(s->dir, remove_cut_journal, NULL, e) < 0)
 		return -1;
 	if (none == 0)
 		return carry_on(s, down, &root, e);

@@ -13,7 +13,13 @@
 #include "base/err.h"
 #include "base/file.h"
 
-bool place_spot_own(const char *name) { return strncmp(name, ".volsnap-", 9) == 0; }
+bool place_spot_own(const char *name)
+{
+	/* What file_save leaves of a journal when it is cut. */
+	static const char cut[] = "." PLACE_MOUNT_JOURNAL ".tmp-";
+
+	return strncmp(name, ".volsnap-", 9) == 0 || strncmp(name, cut, sizeof(cut) - 1) == 0;
+}
 
 void place_spot_close(struct place_spot *s)
 {
@@ -83,7 +89,7 @@ static int open_dir(struct place_spot *s, struct err *e)
 	/* ".volsnap-previous." and ".volsnap-new.", a dot and a number must fit, too. */
 	if (strlen(base) > PLACE_NAME_MAX - 40)
 		return err_set(e, ERR_FAILED, "%s: name too long", s->path);
-	(void)snprintf(s->base, sizeof(s->base), "%s", base);
+	memcpy(s->base, base, strlen(base) + 1);
 	if (s->kind == PLACE_SIBLING && strcmp(base, "_data") == 0)
 		(void)snprintf(s->previous, sizeof(s->previous), "%s", PLACE_MOUNT_PREVIOUS);
 	else

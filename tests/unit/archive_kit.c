@@ -11,16 +11,13 @@
 
 struct kit kit;
 
-static const char *last_error;
+static struct err oops;
 
 /* 0, or the test fails with the sentence. */
 #define must(expr)                                                                       \
 	do {                                                                             \
-		struct err e = ERR_EMPTY;                                                \
-		if ((expr) != 0) {                                                       \
-			last_error = e.text;                                             \
-			fail_msg("%s: %s", #expr, last_error);                           \
-		}                                                                        \
+		if ((expr) != 0)                                                         \
+			fail_msg("%s: %s", #expr, oops.text);                            \
 	} while (0)
 
 static void add_grant(enum key_role role, const struct secret *s)
@@ -32,29 +29,28 @@ static void add_grant(enum key_role role, const struct secret *s)
 	else
 		crypto_x_public(s->b, g.seal_pk);
 	(void)snprintf(g.label, sizeof(g.label), "%s", role == KEY_HOST ? "web" : "");
-	must(descriptor_add(&kit.d, &g, &e));
+	must(descriptor_add(&kit.d, &g, &oops));
 }
 
 int kit_setup(void **state)
 {
-	struct err e = ERR_EMPTY;
 	uint8_t id[16];
 
 	(void)state;
 	memset(&kit, 0, sizeof(kit));
-	if (crypto_init(&e) < 0)
+	if (crypto_init(&oops) < 0)
 		return -1;
 	crypto_random(id, sizeof(id));
 	(void)snprintf(kit.location, sizeof(kit.location), "/tmp/test_archive.XXXXXX");
 	if (!mkdtemp(kit.location))
 		return -1;
-	must(store_create(kit.location, &e));
-	must(store_mark(kit.location, id, &e));
-	must(store_open(kit.location, id, &kit.store, &e));
+	must(store_create(kit.location, &oops));
+	must(store_mark(kit.location, id, &oops));
+	must(store_open(kit.location, id, &kit.store, &oops));
 	kit.dirfd = open(kit.location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	kit.host = secret_random(&e);
-	kit.reader = secret_random(&e);
-	kit.stranger = secret_random(&e);
+	kit.host = secret_random(&oops);
+	kit.reader = secret_random(&oops);
+	kit.stranger = secret_random(&oops);
 	kit.d = (struct descriptor){ .epoch = 1 };
 	memcpy(kit.d.store_id, id, sizeof(id));
 	add_grant(KEY_HOST, kit.host);
@@ -64,7 +60,7 @@ int kit_setup(void **state)
 	(void)snprintf(kit.stream.name, sizeof(kit.stream.name), "Db");
 	crypto_sign_public(kit.host->b, kit.stream.host_pk);
 	stream_identify(&kit.stream);
-	must(stream_keys_derive(kit.host, kit.stream.id, &kit.keys, &e));
+	must(stream_keys_derive(kit.host, kit.stream.id, &kit.keys, &oops));
 	kit.x[0] = kit.reader;
 	kit.reader_keys = (struct reader_keys){ .n = 1, .x = kit.x };
 	return 0;
@@ -72,7 +68,6 @@ int kit_setup(void **state)
 
 int kit_teardown(void **state)
 {
-	struct err e = ERR_EMPTY;
 
 	(void)state;
 	store_free(kit.store);
@@ -82,7 +77,7 @@ int kit_teardown(void **state)
 	secret_free(kit.stranger);
 	stream_keys_free(kit.keys);
 	descriptor_free(&kit.d);
-	return file_remove_tree(AT_FDCWD, kit.location, &e);
+	return file_remove_tree(AT_FDCWD, kit.location, &oops);
 }
 
 /* ---- snapshots as the writer makes them ---- */
@@ -104,12 +99,12 @@ static void send_body(const struct entry_sink *s, const struct fake *f, const ch
 	uint8_t room[5000];
 
 	if (f->body > 0)
-		must(s->begin(s->ctx, &hint, &e));
+		must(s->begin(s->ctx, &hint, &oops));
 	for (size_t at = 0; at < f->body; at += sizeof(room)) {
 		size_t n = f->body - at < sizeof(room) ? f->body - at : sizeof(room);
 
 		kit_bytes(f, 2, at, room, n);
-		must(s->body(s->ctx, room, n, &e));
+		must(s->body(s->ctx, room, n, &oops));
 	}
 }
 
@@ -125,13 +120,13 @@ static void send_entry(const struct entry_sink *s, const struct fake *f, size_t 
 	(void)snprintf(path, sizeof(path), "./file%zu", i);
 	send_body(s, f, path);
 	if (f->header == 0) {
-		must(s->drop(s->ctx, &e));
+		must(s->drop(s->ctx, &oops));
 		return;
 	}
 	assert_non_null(header);
 	kit_bytes(f, 1, 0, header, f->header * 512);
 	en.path = path;
-	must(s->entry(s->ctx, &en, &e));
+	must(s->entry(s->ctx, &en, &oops));
 }
 
 static void fill_root(struct root *r, uint64_t seq)
@@ -162,13 +157,13 @@ struct writer_result kit_write(uint64_t seq, const struct archive_id *parent,
 	struct entry_sink sink;
 	struct root r;
 
-	must(writer_open(&o, &w, &e));
+	must(writer_open(&o, &w, &oops));
 	sink = writer_sink(w);
 	for (size_t i = 0; i < n; i++)
 		send_entry(&sink, &f[i], i);
 	fill_root(&r, seq);
-	must(writer_stage(w, &r, &s, &out, &e));
-	must(writer_commit(w, &e));
+	must(writer_stage(w, &r, &s, &out, &oops));
+	must(writer_commit(w, &oops));
 	writer_free(w);
 	return out;
 }
@@ -190,7 +185,7 @@ struct reader *kit_open(const char *name)
 {
 	struct reader *r = NULL;
 
-	must(reader_open(kit.store, &kit.d, name, &kit.reader_keys, &r, &e));
+	must(reader_open(kit.store, &kit.d, name, &kit.reader_keys, &r, &oops));
 	return r;
 }
 
@@ -223,13 +218,13 @@ static void hand_header(struct hand *x)
 	assert_non_null(x->h.stanzas);
 	x->h.n_stanzas = 1;
 	must(stanza_seal(&x->h, KEY_READER, kit.d.grants[1].seal_pk, eph, x->fk,
-			 x->h.stanzas[0], &e));
+			 x->h.stanzas[0], &oops));
 	x->h.stanzas[0][40] ^= x->c->bad_stanza;
 	if (x->c->predecessor) {
-		must(wire_put16(&x->h.tlv, 1, &e));
-		must(wire_put16(&x->h.tlv, 32, &e));
-		must(bytes_append(&x->h.tlv, x->c->predecessor->stream_id, 16, &e));
-		must(bytes_append(&x->h.tlv, x->c->predecessor->archive_id, 16, &e));
+		must(wire_put16(&x->h.tlv, 1, &oops));
+		must(wire_put16(&x->h.tlv, 32, &oops));
+		must(bytes_append(&x->h.tlv, x->c->predecessor->stream_id, 16, &oops));
+		must(bytes_append(&x->h.tlv, x->c->predecessor->archive_id, 16, &oops));
 	}
 }
 
@@ -238,7 +233,7 @@ static struct place hand_record(struct hand *x, enum record_type type, enum reco
 {
 	struct place at = { .seq = x->c->seq, .part = 1 };
 
-	must(part_writer_record(x->w, type, codec, id, p, clen, ulen, &at.offset, &e));
+	must(part_writer_record(x->w, type, codec, id, p, clen, ulen, &at.offset, &oops));
 	return at;
 }
 
@@ -246,8 +241,7 @@ static struct place hand_record(struct hand *x, enum record_type type, enum reco
 static struct extent hand_frame(struct hand *x, enum record_type type, const uint8_t *p, size_t n)
 {
 	struct extent out = { .length = n };
-	struct err e = ERR_EMPTY;
-	struct frame *f = frame_new(&e);
+	struct frame *f = frame_new(&oops);
 
 	assert_non_null(f);
 	frame_reset(f, type, FRAME_CONTENT);
@@ -257,7 +251,7 @@ static struct extent hand_frame(struct hand *x, enum record_type type, const uin
 		memset(frame_content(f), 0, n);
 	f->used = n;
 	frame_end_chunk(f);
-	assert_int_equal(frame_pack(f, x->packer, kit.keys->id, &e), 0);
+	assert_int_equal(frame_pack(f, x->packer, kit.keys->id, &oops), 0);
 	frame_check(kit.keys->id, f->fingerprints[0], 1, out.check);
 	out.at = hand_record(x, type, f->codec, f->id, f->packed, f->clen, f->ulen);
 	frame_free(f);
@@ -283,14 +277,13 @@ static int hand_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref 
 
 static struct tree_ref hand_tree(struct hand *x, enum tree_stream stream, const struct extent *xt)
 {
-	struct err e = ERR_EMPTY;
-	struct tree_builder *b = tree_builder_new(stream, hand_node, x, &e);
+	struct tree_builder *b = tree_builder_new(stream, hand_node, x, &oops);
 	struct tree_ref top = { .level = TREE_LEVEL_NONE };
 
 	assert_non_null(b);
 	if (xt->length > 0)
-		must(tree_builder_add(b, xt, &e));
-	must(tree_builder_finish(b, &top, &e));
+		must(tree_builder_add(b, xt, &oops));
+	must(tree_builder_finish(b, &top, &oops));
 	tree_builder_free(b);
 	return top;
 }
@@ -327,7 +320,7 @@ static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 	r.totals.entries = x->c->entries;
 	r.totals.head_len = tops[0].length;
 	r.totals.body_len = tops[1].length;
-	must(root_encode(&r, kit.keys, &plain, &e));
+	must(root_encode(&r, kit.keys, &plain, &oops));
 	frame_root_id(plain.p, plain.len, id);
 	at = hand_record(x, RECORD_ROOT, CODEC_RAW, id, plain.p, plain.len, plain.len);
 	if (x->c->record_after_root)
@@ -356,12 +349,12 @@ static void hand_finish(struct hand *x, uint64_t root_offset, struct archive_id 
 		t.n_deps = 1;
 	}
 	summary_seal(&s, kit.keys->list, x->h.hash, t.summary);
-	must(part_writer_finish(x->w, &t, chain, kit.host, &e));
-	must(store_part_sync(x->file, &e));
+	must(part_writer_finish(x->w, &t, chain, kit.host, &oops));
+	must(store_part_sync(x->file, &oops));
 	stream_dir(&kit.stream, dir, sizeof(dir));
 	part_header_name(&x->h, true, base, sizeof(base));
 	(void)snprintf(name, sizeof(name), "%s/%s", dir, base);
-	must(store_part_commit(x->file, name, &e));
+	must(store_part_commit(x->file, name, &oops));
 	memcpy(out->id, x->h.archive_id, 16);
 	out->seq = x->h.seq;
 	memcpy(out->trailer_hash, t.hash, 32);
@@ -373,13 +366,12 @@ static struct archive_id craft(const struct craft *c, struct tree_ref tops[2], b
 {
 	struct hand x = { .c = c };
 	struct archive_id out = { .seq = 0 };
-	struct err e = ERR_EMPTY;
 
-	x.packer = packer_new(1, &e);
+	x.packer = packer_new(1, &oops);
 	assert_non_null(x.packer);
 	hand_header(&x);
-	must(store_part_begin(kit.store, "craft", &x.file, &e));
-	must(part_writer_open(x.file, &x.h, x.fk, &x.w, &e));
+	must(store_part_begin(kit.store, "craft", &x.file, &oops));
+	must(part_writer_open(x.file, &x.h, x.fk, &x.w, &oops));
 	if (own)
 		hand_trees(&x, tops);
 	hand_finish(&x, hand_root(&x, tops), &out);
@@ -453,7 +445,7 @@ void kit_copy(const char *from, const char *to)
 {
 	auto_bytes struct bytes b = BYTES_EMPTY;
 
-	must(file_load(kit.dirfd, from, (size_t)1 << 30, &b, &e));
+	must(file_load(kit.dirfd, from, (size_t)1 << 30, &b, &oops));
 	kit_put(to, b.p, b.len);
 }
 

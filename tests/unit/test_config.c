@@ -367,6 +367,8 @@ static void test_one_name(void **state)
 	(void)state;
 	refuse("[volume db]\n[bind db]\npath = /x\n", 2, "[volume db] at ");
 	refuse("[bind db]\npath = /x\n\n[volume db]\n", 4, "[bind db] at ");
+	refuse("[volume a]\n[volume *]\n[volume db]\n[bind db]\npath = /x\n", 4,
+	       "main:3: rename");
 	refuse("[volume x]\nname = db\n[volume db]\n", 3, "[volume x] at ");
 	refuse("[volume db]\n[volume a]\n[volume x]\nname = db\n", 3, "main:1: rename");
 }
@@ -503,6 +505,7 @@ static void test_nonsense(void **state)
 {
 	(void)state;
 	refuse("[volume db\n", 1, "not a section");
+	refuse("[volume db;\n", 1, "not a section");
 	refuse("[]\n", 1, "not a section");
 	refuse("[volume db] # c\n", 1, "not a section");
 	refuse("[volume db]]\n", 1, "not a section");
@@ -523,6 +526,15 @@ static void test_nonsense(void **state)
 	refuse_all("main:2", "control character");
 }
 
+/* Of several mistakes the first is told. */
+static void test_first_mistake(void **state)
+{
+	(void)state;
+	refuse("[volume db]\nkep = a\nnonsense\n[x]\n", 2, "did you mean keep?");
+	refuse("[volume db]\nnonsense\nkep = a\n[x]\n", 2, "write KEY = VALUE");
+	refuse("[x]\nkep = a\n[volume db]\nkeep = a\nkeep = a\n", 1, "unknown section");
+}
+
 /* ---- unknown words ---- */
 
 /* Unknown sections and keys are errors, with the name that was probably meant. */
@@ -541,7 +553,8 @@ static void test_unknown(void **state)
 	refuse("[defaults]\nexcludes = a\n", 2, "did you mean exclude?");
 	refuse("[defaults]\nQuiesce = a\n", 2, "did you mean quiesce?");
 	refuse("[store]\nmax_szie = 1G\n", 2, "did you mean max_size?");
-	refuse("[defaults]\nabsolutely = 1\n", 2, "unknown key absolutely");
+	refuse("[defaults]\nabsolutely = 1\n", 2,
+	       "unknown key absolutely in [defaults]: correct");
 }
 
 /* A key that is known but stands in the wrong section is told where it belongs. */
@@ -578,6 +591,7 @@ static void test_bad_values(void **state)
 		{ "store", "max_size = 17179869185G", "too large" },
 		{ "store", "max_size = 9223372036854775808", "too large" },
 		{ "store", "max_size = 18446744073709551617", "too large" },
+		{ "store", "max_size = 18446744073709551620", "too large" },
 		{ "store", "grace = 7", "s, m, h or d" },
 		{ "store", "grace = 00", "s, m, h or d" },
 		{ "store", "grace = 1w", "s, m, h or d" },
@@ -640,8 +654,14 @@ static void test_good_values(void **state)
 		      { "0s", 0 },
 		      { "007s", 7000 },
 		      { "36500d", 36500ULL * 86400000ULL } };
-	static const char *const sizes[] = { "0", "9223372036854775807", "8589934591G",
-					     "1K", "1M" };
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} sizes[] = { { "0", 0 },
+		      { "9223372036854775807", INT64_MAX },
+		      { "8589934591G", 8589934591ULL << 30 },
+		      { "3M", 3ULL << 20 },
+		      { "5K", 5ULL << 10 } };
 	char text[200];
 
 	(void)state;
@@ -670,10 +690,11 @@ static void test_good_values(void **state)
 		assert_int_equal(c.engine, i);
 	}
 	for (size_t i = 0; i < 5; i++) {
-		auto_config struct config c = CONFIG_EMPTY;
+		uint64_t bytes = 1;
 
-		(void)snprintf(text, sizeof(text), "[store]\nmax_size = %s\n", sizes[i]);
-		c = load(text);
+		assert_null(
+			config_value_problem(CONFIG_SIZE, NULL, sizes[i].text, &bytes));
+		assert_true(bytes == sizes[i].bytes);
 	}
 }
 
@@ -757,7 +778,7 @@ static void test_show_loads(void **state)
 		     "[defaults]\nexclude = d\nmax_age = 3d\n[volume *]\nkeep = star\n"
 		     "[volume x]\nname = "
 		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
-		     "exclude = \" a ; b\"\nexclude = \"#c\"\nexclude = d\" ;\"\nexclude "
+		     "exclude = \"a ; b\"\nexclude = \"#c\"\nexclude = d\" ;\"\nexclude "
 		     "= \"a\" \"b\"\n"
 		     "exclude = \"x\t#\"\nexclude = \"end \"\n"
 		     "[volume y]\nexclude =\n[volume z]\n[bind b]\npath = "
@@ -809,6 +830,7 @@ static void test_show_places(void **state)
 	assert_non_null(strstr(text, want));
 	assert_non_null(
 		strstr(text, "[store]\n# built-in\nlocation = /var/backups/volsnap\n"));
+	assert_non_null(strstr(text, "[host]\n# built-in\nname = "));
 	free(text);
 }
 
@@ -894,6 +916,7 @@ int main(void)
 		cmocka_unit_test_setup(test_long_lines, clear_conf_d),
 		cmocka_unit_test_setup(test_leading_blanks, clear_conf_d),
 		cmocka_unit_test_setup(test_nonsense, clear_conf_d),
+		cmocka_unit_test_setup(test_first_mistake, clear_conf_d),
 		cmocka_unit_test_setup(test_unknown, clear_conf_d),
 		cmocka_unit_test_setup(test_misplaced, clear_conf_d),
 		cmocka_unit_test_setup(test_bad_values, clear_conf_d),

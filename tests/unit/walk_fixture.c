@@ -1,5 +1,5 @@
-/* The sink keeps a body until its entry comes, then writes header, body and padding: the same tar
- * that an export makes. */
+/* The sink keeps a body until its entry comes, then writes header, body and padding: the
+ * same tar that an export makes. */
 #include "walk_fixture.h"
 
 #include <setjmp.h>
@@ -23,7 +23,8 @@ static const char list_script[] =
 	"find . -printf '%y %m %U %G %T@ %n %p\\n' | sort; "
 	"find . -type l -printf '%p %l\\n' | sort; "
 	"find . -type f -print0 | sort -z | xargs -0r sha256sum; "
-	"find . -printf '%i %p\\n' | sort -k2 | awk '{ if (!($1 in n)) n[$1] = ++k; print n[$1] }'";
+	"find . -printf '%i %p\\n' | sort -k2 | awk '{ if (!($1 in n)) n[$1] = ++k; "
+	"print n[$1] }'";
 
 static struct report report_of(struct fixture *f);
 static struct report the_report;
@@ -99,8 +100,9 @@ static void append(struct bytes *b, const char *text)
 
 static void on_note(void *ctx, enum note_kind kind, const char *path, const char *text)
 {
-	static const char *const kinds[] = { "info",	"warning", "unreadable", "changed",
-					     "vanished", "skipped", "restore",	  "damaged" };
+	static const char *const kinds[] = { "info",	"warning",  "unreadable",
+					     "changed", "vanished", "skipped",
+					     "restore", "damaged" };
 	struct fixture *f = ctx;
 
 	append(&f->notes, kinds[kind]);
@@ -196,28 +198,35 @@ int fixture_walk(struct fixture *f, const char *single)
 
 static void compare_one(const struct fixture *f, const char *name, const char *extract)
 {
-	fixture_shell(f, "mkdir out && (cd out && %s) >log 2>&1 || { cat log; exit 1; }", extract);
-	fixture_shell(f, "(cd tree && %s) >want; (cd out && %s) >have; diff want have", list_script,
-		      list_script);
+	fixture_shell(f, "mkdir out && (cd out && %s) >log 2>&1 || { cat log; exit 1; }",
+		      extract);
+	fixture_shell(f, "(cd tree && %s) >want; (cd out && %s) >have; diff want have",
+		      list_script, list_script);
 	if (strcmp(name, "python") != 0) {
-		fixture_shell(f, "(cd tree && getfattr -Rhd -m - . | cat) >want; "
-				 "(cd out && getfattr -Rhd -m - . | cat) >have; diff want have");
-		fixture_shell(f, "(cd tree && getfacl -Rpn . | cat) >want; "
-				 "(cd out && getfacl -Rpn . | cat) >have; diff want have");
+		fixture_shell(
+			f,
+			"(cd tree && getfattr -Rhd -m - . | cat) >want; "
+			"(cd out && getfattr -Rhd -m - . | cat) >have; diff want have");
+		fixture_shell(f,
+			      "(cd tree && getfacl -Rpn . | cat) >want; "
+			      "(cd out && getfacl -Rpn . | cat) >have; diff want have");
 	}
 	fixture_shell(f, "chmod -R u+rwx out; rm -rf out");
 }
 
 void fixture_compare(const struct fixture *f)
 {
-	compare_one(f, "tar", "tar -xpf ../tar --same-owner --numeric-owner --xattrs "
-			      "--xattrs-include='*' --acls --warning=no-unknown-keyword");
-	compare_one(f, "bsdtar", "bsdtar -xpf ../tar --numeric-owner && "
-				 "touch -r ../tree ."); /* it leaves "." alone */
+	compare_one(f, "tar",
+		    "tar -xpf ../tar --same-owner --numeric-owner --xattrs "
+		    "--xattrs-include='*' --acls --warning=no-unknown-keyword");
+	compare_one(f, "bsdtar",
+		    "bsdtar -xpf ../tar --numeric-owner && "
+		    "touch -r ../tree ."); /* it leaves "." alone */
 	if (f->no_python)
 		return;
 	compare_one(f, "python",
-		    "python3 -c \"import tarfile, sys; t = tarfile.open('../tar', errors='surrogateescape'); "
+		    "python3 -c \"import tarfile, sys; t = tarfile.open('../tar', "
+		    "errors='surrogateescape'); "
 		    "t.errorlevel = 2; t.extractall(numeric_owner=True)\" && "
 		    /* it has floats for times, and none for links */
 		    "(cd ../tree && find . -exec touch -h -r {} ../out/{} \\;)");
@@ -225,7 +234,8 @@ void fixture_compare(const struct fixture *f)
 
 bool fixture_noted(const struct fixture *f, const char *text)
 {
-	return f->notes.len > 0 && memmem(f->notes.p, f->notes.len, text, strlen(text)) != NULL;
+	return f->notes.len > 0 &&
+	       memmem(f->notes.p, f->notes.len, text, strlen(text)) != NULL;
 }
 
 bool fixture_has(const struct fixture *f, const char *path)

@@ -1,0 +1,624 @@
+/* What a store holds, from names and signed headers; and WHICH. */
+#include "archive_kit.h"
+
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "archive/catalog.h"
+
+static struct err oops;
+
+static const struct fake few[] = { { 1, 0, 1 }, { 2, 3000, 2 } };
+
+/* Empty entry lists: the smallest snapshots. */
+static struct archive_id small(uint64_t seq, const struct archive_id *parent)
+{
+	struct craft c = { .seq = seq, .parent = parent };
+
+	return kit_craft(&c, NULL);
+}
+
+static struct catalog load(const struct catalog_filter *f, const struct secret *host,
+			   const struct reader_keys *keys)
+{
+	struct catalog c;
+
+	assert_int_equal(catalog_load(kit.store, &kit.d, f, host, keys, &c, NULL, &oops), 0);
+	return c;
+}
+
+/* The states of the one stream there is, in order, as letters. */
+static void states_are(const char *want)
+{
+	static const char letters[] = "OPDA";
+	struct catalog c = load(NULL, kit.host, NULL);
+	char got[32] = "";
+
+	assert_int_equal(c.n, 1);
+	for (size_t i = 0; i < c.streams[0].n && i < 31; i++)
+		got[i] = letters[c.streams[0].snapshots[i].state];
+	assert_string_equal(got, want);
+	catalog_free(&c);
+}
+
+/* ---- loading ---- */
+
+/* An empty store has no stream. */
+static void test_nothing(void **state)
+{
+	struct catalog c = load(NULL, NULL, NULL);
+
+	(void)state;
+	assert_int_equal(c.n, 0);
+	catalog_free(&c);
+}
+
+/* A stream is known by its header, its snapshots are in order of their numbers, and what is said
+ * of each comes from its trailer; `stored` counts all its parts. */
+static void test_load(void **state)
+{
+	static const struct fake large[] = { { 1, 1200000, 3 } };
+	struct writer_result a, b;
+	const struct snapshot *x;
+	struct catalog c;
+	char name[600];
+
+	(void)state;
+	a = kit_write(1, NULL, few, 2, 0);
+	b = kit_write(2, &a.archive, large, 1, 36);
+	c = load(NULL, NULL, NULL);
+	assert_int_equal(c.n, 1);
+	assert_string_equal(c.streams[0].stream.name, "Db");
+	assert_string_equal(c.streams[0].stream.host, "web");
+	assert_memory_equal(c.streams[0].stream.id, kit.stream.id, 16);
+	assert_null(c.streams[0].list_key);
+	assert_false(c.streams[0].has_predecessor);
+	assert_int_equal(c.streams[0].n, 2);
+	x = c.streams[0].snapshots;
+	kit_name(&a.archive, 0, name);
+	assert_string_equal(x[0].name, name);
+	assert_int_equal(x[0].state, SNAPSHOT_OK);
+	assert_string_equal(x[0].problem, "");
+	assert_memory_equal(&x[0].archive, &a.archive, sizeof(a.archive));
+	assert_int_equal(x[0].stored, a.stored);
+	assert_int_equal(x[0].n_parts, 1);
+	assert_false(x[0].has_parent);
+	assert_false(x[0].has_summary);
+	assert_true(b.stored > 1200000);
+	assert_int_equal(x[1].stored, b.stored);
+	assert_true(x[1].n_parts > 1);
+	assert_true(x[1].has_parent);
+	assert_memory_equal(&x[1].parent, &a.archive, sizeof(a.archive));
+	catalog_free(&c);
+}
+
+/* Summaries open with the host's own secret, or with a reading key by way of a ROOT; with the
+ * secret of another host, or a key that opens nothing, there are none. */
+static void test_summaries(void **state)
+{
+	const struct secret *wrong[1] = { kit.stranger };
+	struct reader_keys stranger = { .n = 1, .x = wrong };
+	struct catalog c;
+
+	(void)state;
+	(void)kit_write(1, NULL, few, 2, 0);
+	for (int i = 0; i < 2; i++) {
+		c = i == 0 ? load(NULL, kit.host, NULL) : load(NULL, NULL, &kit.reader_keys);
+		assert_non_null(c.streams[0].list_key);
+		assert_memory_equal(c.streams[0].list_key, kit.keys->list, 32);
+		assert_true(c.streams[0].snapshots[0].has_summary);
+		assert_int_equal(c.streams[0].snapshots[0].summary.entries, 2);
+		assert_int_equal(catalog_time(&c.streams[0].snapshots[0]), KIT_TIME + 3600000);
+		catalog_free(&c);
+	}
+	c = load(NULL, kit.stranger, &stranger);
+	assert_null(c.streams[0].list_key);
+	assert_false(c.streams[0].snapshots[0].has_summary);
+	assert_int_equal(catalog_time(&c.streams[0].snapshots[0]),
+			 c.streams[0].snapshots[0].created_ms);
+	catalog_free(&c);
+}
+
+/* A key to which only older snapshots are sealed still opens the stream's summaries. */
+static void test_older_key(void **state)
+{
+	struct archive_id first = small(1, NULL);
+	struct catalog c;
+
+	(void)state;
+	crypto_x_public(kit.stranger->b, kit.d.grants[1].seal_pk);
+	(void)kit_write(2, &first, few, 2, 0);
+	c = load(NULL, NULL, &kit.reader_keys);
+	assert_true(c.streams[0].snapshots[0].has_summary);
+	assert_true(c.streams[0].snapshots[1].has_summary);
+	catalog_free(&c);
+}
+
+/* A filter takes the streams of that host and name, by the header. */
+static void test_filter(void **state)
+{
+	static const struct {
+		const char *host, *name;
+		size_t n;
+	} cases[] = {
+		{ NULL, NULL, 1 },  { "web", NULL, 1 }, { NULL, "Db", 1 },  { "web", "Db", 1 },
+		{ "we", NULL, 0 },  { NULL, "db", 0 },	{ NULL, "%44b", 0 }, { "Web", "Db", 0 },
+		{ NULL, "D", 0 },
+	};
+
+	(void)state;
+	(void)small(1, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct catalog_filter f = { .host = cases[i].host, .name = cases[i].name };
+		struct catalog c = load(&f, NULL, NULL);
+
+		assert_int_equal(c.n, cases[i].n);
+		catalog_free(&c);
+	}
+}
+
+/* The predecessor of a stream is the one that its headers name. */
+static void test_predecessor(void **state)
+{
+	struct predecessor p = { .stream_id = "stream", .archive_id = "archive" };
+	struct craft craft = { .seq = 1, .predecessor = &p };
+	struct catalog c;
+
+	(void)state;
+	(void)kit_craft(&craft, NULL);
+	c = load(NULL, NULL, NULL);
+	assert_true(c.streams[0].has_predecessor);
+	assert_memory_equal(&c.streams[0].predecessor, &p, sizeof(p));
+	catalog_free(&c);
+}
+
+/* A damaged file is a damaged snapshot that says why; the others are what they were. */
+static void test_damaged(void **state)
+{
+	struct archive_id a = small(1, NULL), b = small(2, &a);
+	struct catalog c;
+	char name[600];
+
+	(void)state;
+	(void)small(3, &b);
+	kit_name(&b, 0, name);
+	kit_truncate(name, kit_size(name) - 1);
+	states_are("ODO");
+	c = load(NULL, kit.host, NULL);
+	assert_int_equal(c.streams[0].snapshots[1].archive.seq, 2);
+	assert_memory_equal(c.streams[0].snapshots[1].archive.id, b.id, 16);
+	assert_non_null(strstr(c.streams[0].snapshots[1].problem, name));
+	catalog_free(&c);
+}
+
+/* A missing part is damage, named by its number. */
+static void test_missing_part(void **state)
+{
+	static const struct fake large[] = { { 1, 1200000, 3 } };
+	struct writer_result w = kit_write(1, NULL, large, 1, 36);
+	struct catalog c;
+	char name[600];
+
+	(void)state;
+	kit_name(&w.archive, 2, name);
+	kit_remove(name);
+	c = load(NULL, NULL, NULL);
+	assert_int_equal(c.streams[0].snapshots[0].state, SNAPSHOT_DAMAGED);
+	assert_non_null(strstr(c.streams[0].snapshots[0].problem, "part 2 is missing"));
+	catalog_free(&c);
+}
+
+/* A snapshot rests on others: with one of these damaged or gone it is damaged as well. */
+static void test_missing_dependency(void **state)
+{
+	struct archive_id a = small(1, NULL), b = small(2, &a);
+	struct dependency dep = { .archive = a, .live = 1 };
+	struct craft c = { .seq = 3, .parent = &b, .dep = &dep };
+	char name[600];
+
+	(void)state;
+	(void)kit_craft(&c, NULL);
+	states_are("OOO");
+	kit_name(&a, 0, name);
+	kit_truncate(name, 100);
+	states_are("DOD");
+	kit_remove(name);
+	states_are("OD");
+}
+
+/* Parts without their last one are no snapshot, nor damage. */
+static void test_unfinished(void **state)
+{
+	static const struct fake large[] = { { 1, 1200000, 3 } };
+	struct writer_result w = kit_write(2, NULL, large, 1, 36);
+	struct bytes problems = BYTES_EMPTY;
+	struct catalog c;
+	char name[600];
+
+	(void)state;
+	kit_name(&w.archive, 0, name);
+	kit_remove(name);
+	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops), 0);
+	assert_int_equal(c.n, 0);
+	assert_int_equal(problems.len, 0);
+	catalog_free(&c);
+	(void)small(1, NULL);
+	states_are("O");
+}
+
+/* A checkpoint is PARTIAL. */
+static void test_partial(void **state)
+{
+	struct craft c = { .seq = 1, .partial = true };
+	struct archive_id a = kit_craft(&c, NULL);
+
+	(void)state;
+	(void)small(2, &a);
+	states_are("PO");
+}
+
+/* Rule R5: what nobody names as parent is abandoned once its successor number is taken, but only
+ * if every file of that number verifies. */
+static void test_abandoned(void **state)
+{
+	struct archive_id a = small(1, NULL), b, x, y;
+	char name[600];
+
+	(void)state;
+	b = small(2, &a);
+	(void)small(2, &a);
+	states_are("OOO"); /* either may be the parent of what comes */
+	x = small(3, &b);
+	{
+		struct catalog c = load(NULL, kit.host, NULL);
+		const struct snapshot *s = c.streams[0].snapshots;
+		bool first = memcmp(s[1].archive.id, b.id, 16) == 0;
+
+		assert_int_equal(s[first ? 1 : 2].state, SNAPSHOT_OK);
+		assert_int_equal(s[first ? 2 : 1].state, SNAPSHOT_ABANDONED);
+		catalog_free(&c);
+	}
+	y = small(3, &b); /* of the same number, but not to be read: */
+	kit_name(&y, 0, name);
+	kit_truncate(name, 5000);
+	{
+		struct catalog c = load(NULL, kit.host, NULL);
+
+		assert_int_equal(c.streams[0].snapshots[1].state, SNAPSHOT_OK);
+		assert_int_equal(c.streams[0].snapshots[2].state, SNAPSHOT_OK);
+		catalog_free(&c);
+	}
+	(void)x;
+}
+
+/* A child further on than the next number keeps its parent from being abandoned. */
+static void test_far_child(void **state)
+{
+	struct archive_id a = small(1, NULL);
+
+	(void)state;
+	(void)small(2, NULL);
+	states_are("AO");
+	(void)small(3, &a);
+	states_are("OAO");
+}
+
+/* Whatever a hostile store puts there, it is damage with a sentence free of control characters, or
+ * nothing at all. */
+static void test_hostile(void **state)
+{
+	static const char *const names[] = {
+		".vsf",
+		"x.vsf",
+		"0000000001.vsf",
+		"0000000000-00112233445566778899aabbccddeeff.vsf",
+		"1-00112233445566778899aabbccddeeff.vsf",
+		"00000000001-00112233445566778899aabbccddeeff.vsf",
+		"99999999999999999999999-00112233445566778899aabbccddeeff.vsf",
+		"0000000001-00112233445566778899aabbccddeefg.vsf",
+		"0000000001-00112233445566778899AABBCCDDEEFF.vsf",
+		"a\n\x1b[31m.vsf",
+		"0000000004-00112233445566778899aabbccddeeff.vsf",
+		"18446744073709551615-00112233445566778899aabbccddeeff.vsf",
+	};
+	struct bytes problems = BYTES_EMPTY;
+	struct archive_id a = small(1, NULL);
+	char dir[512], name[1024];
+	struct catalog c;
+	size_t n = sizeof(names) / sizeof(*names);
+
+	(void)state;
+	stream_dir(&kit.stream, dir, sizeof(dir));
+	for (size_t i = 0; i < n; i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", dir, names[i]);
+		kit_put(name, names[i], strlen(names[i]));
+	}
+	(void)snprintf(name, sizeof(name), "%s/0000000001-%032d.0001.vsa", dir, 0);
+	kit_put(name, "", 0);
+	(void)snprintf(name, sizeof(name), "%s/.vsa", dir);
+	kit_put(name, "", 0);
+	(void)snprintf(name, sizeof(name), "%s/0000000005-%032d.vsf", dir, 0);
+	assert_int_equal(mkdirat(kit.dirfd, name, 0700), 0);
+	(void)snprintf(name, sizeof(name), "%s/0000000006-%032d.vsf", dir, 0);
+	assert_int_equal(symlinkat("/dev/zero", kit.dirfd, name), 0);
+	(void)snprintf(name, sizeof(name), "%s/0000000007-%032d.vsf", dir, 0);
+	assert_int_equal(mkfifoat(kit.dirfd, name, 0600), 0);
+	(void)snprintf(name, sizeof(name), "s/%0250d", 0);
+	assert_int_equal(mkdirat(kit.dirfd, name, 0700), 0);
+	(void)snprintf(name, sizeof(name), "s/web/%0250d", 0);
+	assert_int_equal(mkdirat(kit.dirfd, name, 0700), 0);
+	kit_put("s/file", "", 0);
+
+	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, kit.host, NULL, &c, &problems, &oops),
+			 0);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.streams[0].n, 1 + n + 3);
+	for (size_t i = 0; i < c.streams[0].n; i++) {
+		const struct snapshot *x = &c.streams[0].snapshots[i];
+
+		if (memcmp(x->archive.id, a.id, 16) == 0) {
+			assert_int_equal(x->state, SNAPSHOT_OK);
+			continue;
+		}
+		assert_int_equal(x->state, SNAPSHOT_DAMAGED);
+		assert_true(strlen(x->problem) > 0);
+		for (const char *p = x->problem; *p; p++)
+			assert_true((unsigned char)*p >= ' ');
+	}
+	assert_true(problems.len > 0);
+	bytes_free(&problems);
+	catalog_free(&c);
+}
+
+/* A directory of which nothing verifies is left out, and is spoken of. */
+static void test_foreign(void **state)
+{
+	struct bytes problems = BYTES_EMPTY;
+	struct catalog c;
+
+	(void)state;
+	(void)small(1, NULL);
+	(void)snprintf(kit.d.grants[0].label, sizeof(kit.d.grants[0].label), "other");
+	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops), 0);
+	assert_int_equal(c.n, 0);
+	assert_true(problems.len > 0);
+	assert_int_equal(problems.p[problems.len - 1], '\n');
+	bytes_free(&problems);
+	catalog_free(&c);
+}
+
+/* ---- WHICH ---- */
+
+#define HOUR 3600000
+/* 2023-11-14 22:13:20 UTC */
+#define T0 1700000000000
+
+/* Eight snapshots with ids 0a…, 1a…: the states say which of them count. */
+static struct snapshot shelf[] = {
+	{ .archive = { .seq = 1, .id = { 0x0a, 0xbc, 0xde, 0xf1, 0x11 } }, .created_ms = T0 },
+	{ .archive = { .seq = 2, .id = { 0x0a, 0xbc, 0xde, 0xf2, 0x22 } }, .created_ms = T0 + HOUR },
+	{ .archive = { .seq = 3, .id = { 0x3a } }, .created_ms = T0 + 2 * HOUR,
+	  .state = SNAPSHOT_DAMAGED },
+	{ .archive = { .seq = 4, .id = { 0x4a } }, .created_ms = T0 + 3 * HOUR,
+	  .state = SNAPSHOT_PARTIAL },
+	{ .archive = { .seq = 5, .id = { 0x5a } }, .created_ms = T0 + 4 * HOUR,
+	  .state = SNAPSHOT_ABANDONED },
+	{ .archive = { .seq = 5, .id = { 0x5b } }, .created_ms = T0 + 5 * HOUR },
+	{ .archive = { .seq = 6, .id = { 0x6a } }, .created_ms = T0 + 6 * HOUR },
+	{ .archive = { .seq = 6, .id = { 0x6b } }, .created_ms = T0 - 5 * HOUR },
+};
+
+static const struct catalog_stream stream = { .stream = { .name = "db" },
+					      .n = sizeof(shelf) / sizeof(*shelf),
+					      .snapshots = shelf };
+
+/* Index on the shelf, or minus the kind of the error. */
+static int which(const char *text)
+{
+	static char broken[] = "broken";
+	const struct snapshot *x = NULL;
+
+	for (size_t i = 0; i < stream.n; i++)
+		shelf[i].problem = broken;
+	if (catalog_which(&stream, text, &x, &oops) < 0)
+		return -(int)oops.kind;
+	return (int)(x - shelf);
+}
+
+/* latest is the highest number that counts, latest~N the N-th before it. */
+static void test_latest(void **state)
+{
+	(void)state;
+	assert_int_equal(which("latest"), 7);
+	assert_int_equal(which("latest~0"), 7);
+	assert_int_equal(which("latest~1"), 6);
+	assert_int_equal(which("latest~2"), 5);
+	assert_int_equal(which("latest~4"), 0);
+	assert_int_equal(which("latest~5"), -ERR_NOT_FOUND);
+	assert_int_equal(which("latest~99999999999999999999999"), -ERR_NOT_FOUND);
+	assert_int_equal(which("latest~"), -ERR_USAGE);
+	assert_int_equal(which("latest~x"), -ERR_USAGE);
+	assert_int_equal(which("latest~-1"), -ERR_USAGE);
+	assert_int_equal(which("latest1"), -ERR_USAGE);
+	assert_int_equal(which("Latest"), -ERR_USAGE);
+}
+
+/* Digits are a number, whatever their count; a damaged one is ERR_DAMAGED, a checkpoint and an
+ * abandoned one are not found, two that count are ambiguous. */
+static void test_number(void **state)
+{
+	(void)state;
+	assert_int_equal(which("1"), 0);
+	assert_int_equal(which("0000000002"), 1);
+	assert_int_equal(which("00000000000000000000000000000000001"), 0);
+	assert_int_equal(which("3"), -ERR_DAMAGED);
+	assert_int_equal(which("4"), -ERR_NOT_FOUND);
+	assert_int_equal(which("5"), 5); /* its abandoned sibling does not count */
+	assert_int_equal(which("6"), -ERR_REFUSED);
+	assert_int_equal(which("7"), -ERR_NOT_FOUND);
+	assert_int_equal(which("0"), -ERR_NOT_FOUND);
+	assert_int_equal(which("18446744073709551617"), -ERR_NOT_FOUND);
+	assert_int_equal(which("99999999"), -ERR_NOT_FOUND);
+}
+
+/* Eight hex digits with a letter are the beginning of an id, and so is anything hex behind id:. */
+static void test_id(void **state)
+{
+	(void)state;
+	assert_int_equal(which("0abcdef1"), 0);
+	assert_int_equal(which("0ABCDEF2"), 1);
+	assert_int_equal(which("0abcdef111"), 0);
+	assert_int_equal(which("0abcdef1110000000000000000000000"), 0);
+	assert_int_equal(which("0abcdef11100000000000000000000000"), -ERR_USAGE);
+	assert_int_equal(which("0abcdef1110000000000000000000001"), -ERR_NOT_FOUND);
+	assert_int_equal(which("0abcdef"), -ERR_USAGE);
+	assert_int_equal(which("id:0abcdef"), -ERR_REFUSED);
+	assert_int_equal(which("id:0"), -ERR_REFUSED);
+	assert_int_equal(which("id:6a"), 6);
+	assert_int_equal(which("id:3"), -ERR_DAMAGED);
+	assert_int_equal(which("id:4"), -ERR_NOT_FOUND);
+	assert_int_equal(which("id:5a"), -ERR_NOT_FOUND);
+	assert_int_equal(which("id:5"), 5);
+	assert_int_equal(which("id:7"), -ERR_NOT_FOUND);
+	assert_int_equal(which("id:"), -ERR_USAGE);
+	assert_int_equal(which("id:xyz"), -ERR_USAGE);
+	assert_int_equal(which("ID:6a"), -ERR_USAGE);
+	assert_int_equal(which("3a000000"), -ERR_DAMAGED);
+}
+
+static void set_zone(const char *tz)
+{
+	assert_int_equal(setenv("TZ", tz, 1), 0);
+	tzset();
+}
+
+/* A date is the newest snapshot at or before it: a minute counts to its end, a day to the end of
+ * the local day; the time of a snapshot counts, not its number. */
+static void test_date(void **state)
+{
+	(void)state;
+	set_zone("UTC");
+	assert_int_equal(which("2023-11-14T22:13Z"), 0);
+	assert_int_equal(which("2023-11-14T22:12Z"), 7);
+	assert_int_equal(which("2023-11-14T22:14"), 0);
+	assert_int_equal(which("2023-11-14T23:13"), 1);
+	assert_int_equal(which("2023-11-14"), 1);
+	assert_int_equal(which("2023-11-15T01:13"), 1); /* 2 to 4 do not count */
+	assert_int_equal(which("2023-11-15"), 6);
+	assert_int_equal(which("2099-12-31"), 6);
+	assert_int_equal(which("2023-11-13"), -ERR_NOT_FOUND);
+	set_zone("XXX-5"); /* five hours ahead: 03:13 of the 15th */
+	assert_int_equal(which("2023-11-15T03:13"), 0);
+	assert_int_equal(which("2023-11-14T22:13Z"), 0);
+	assert_int_equal(which("2023-11-14T22:13"), 7);
+	assert_int_equal(which("2023-11-14"), 7);
+	assert_int_equal(which("2023-11-15"), 6);
+	set_zone("UTC");
+}
+
+/* A day of 23 or 25 hours ends when the local date does. */
+static void test_short_day(void **state)
+{
+	struct snapshot x[] = { { .archive = { .seq = 1 }, .problem = (char[]){ "" } } };
+	struct catalog_stream s = { .stream = { .name = "db" }, .n = 1, .snapshots = x };
+	const struct snapshot *out;
+
+	(void)state;
+	set_zone("CET-1CEST,M3.5.0,M10.5.0/3");
+	x[0].created_ms = 1679868000000 - 1; /* the last of 2023-03-26, a day of 23 hours */
+	assert_int_equal(catalog_which(&s, "2023-03-26", &out, &oops), 0);
+	x[0].created_ms++;
+	assert_int_equal(catalog_which(&s, "2023-03-26", &out, &oops), -1);
+	assert_int_equal(catalog_which(&s, "2023-03-27", &out, &oops), 0);
+	set_zone("UTC");
+}
+
+/* Of equal times the higher number is the newest; the summary's time is preferred to the header's. */
+static void test_equal_times(void **state)
+{
+	struct snapshot x[] = {
+		{ .archive = { .seq = 1 }, .created_ms = T0, .problem = (char[]){ "" } },
+		{ .archive = { .seq = 2 }, .created_ms = T0, .problem = (char[]){ "" } },
+	};
+	struct catalog_stream s = { .stream = { .name = "db" }, .n = 2, .snapshots = x };
+	const struct snapshot *out = NULL;
+
+	(void)state;
+	assert_int_equal(catalog_which(&s, "2023-11-20", &out, &oops), 0);
+	assert_int_equal(out->archive.seq, 2);
+	x[1].has_summary = true;
+	x[1].summary.time_ms = T0 - HOUR;
+	assert_int_equal(catalog_which(&s, "2023-11-20", &out, &oops), 0);
+	assert_int_equal(out->archive.seq, 1);
+}
+
+/* Anything else is not a WHICH, and no snapshot. */
+static void test_not_which(void **state)
+{
+	static const char *const bad[] = {
+		"",	      " ",		   "1 ",		"+1",
+		"-1",	      "1.0",		   "0x1",		"2023",
+		"2023-11",    "2023-11-1",	   "2023-13-01",	"2023-00-10",
+		"2023-02-29", "2023-11-31",	   "2023-11-00",	"2023-11-14T",
+		"2023-11-14Z", "2023-11-14T22",	   "2023-11-14T22:13z", "2023-11-14T24:00",
+		"2023-11-14T22:60", "2023-11-14T22:13:20", "2023-11-14T22:13ZZ", "2023-11-14 22:13",
+		"20231114T2213", "latest ",	   "newest",		"abcdefg1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		int found = which(bad[i]);
+		bool number = strcmp(bad[i], "2023") == 0;
+
+		if (found != (number ? -ERR_NOT_FOUND : -ERR_USAGE))
+			fail_msg("\"%s\" is %d", bad[i], found);
+	}
+	assert_int_equal(which("2024-02-29"), 6);
+}
+
+/* A stream of which nothing counts has no latest. */
+static void test_none(void **state)
+{
+	struct catalog_stream s = { .stream = { .name = "db" } };
+	const struct snapshot *out;
+
+	(void)state;
+	assert_int_equal(catalog_which(&s, "latest", &out, &oops), -1);
+	assert_int_equal(oops.kind, ERR_NOT_FOUND);
+	assert_int_equal(catalog_which(&s, "2023-11-14", &out, &oops), -1);
+	assert_int_equal(oops.kind, ERR_NOT_FOUND);
+}
+
+#define each(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		each(test_nothing),
+		each(test_load),
+		each(test_summaries),
+		each(test_older_key),
+		each(test_filter),
+		each(test_predecessor),
+		each(test_damaged),
+		each(test_missing_part),
+		each(test_missing_dependency),
+		each(test_unfinished),
+		each(test_partial),
+		each(test_abandoned),
+		each(test_far_child),
+		each(test_hostile),
+		each(test_foreign),
+		cmocka_unit_test(test_latest),
+		cmocka_unit_test(test_number),
+		cmocka_unit_test(test_id),
+		cmocka_unit_test(test_date),
+		cmocka_unit_test(test_short_day),
+		cmocka_unit_test(test_equal_times),
+		cmocka_unit_test(test_not_which),
+		cmocka_unit_test(test_none),
+	};
+
+	return cmocka_run_group_tests_name("catalog", tests, NULL, NULL);
+}
