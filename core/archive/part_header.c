@@ -144,13 +144,10 @@ static bool fixed_decode(struct cursor *c, struct part_header *h, struct lengths
 
 static bool lengths_fit(const struct part_header *h, const struct lengths *n, size_t avail)
 {
-	size_t need = HEADER_FIXED + STANZA_LEN * n->stanzas + n->host + n->name + MAC_LEN;
-
 	return h->header_len >= HEADER_UNIT && h->header_len <= HEADER_MAX &&
 	       h->header_len % HEADER_UNIT == 0 && h->header_len <= avail && h->seq >= 1 &&
 	       h->part >= 1 && n->stanzas >= 1 && n->stanzas <= MAX_STANZAS && n->host >= 1 &&
-	       n->host <= LABEL_MAX && n->name >= 1 && n->name <= VOLUME_NAME_MAX &&
-	       need <= h->header_len && n->tlv <= h->header_len - need;
+	       n->host <= LABEL_MAX && n->name >= 1 && n->name <= VOLUME_NAME_MAX;
 }
 
 /* A string of N bytes into OUT, which has room and gets a NUL; a NUL among them is bad. */

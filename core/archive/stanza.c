@@ -106,9 +106,7 @@ int stanza_open(const struct part_header *h, enum key_role role, const uint8_t s
 	     crypto_open(wk, zero_nonce, ad, sizeof(ad), s + SEALED_AT, STANZA_LEN - SEALED_AT,
 			 payload);
 	crypto_wipe(wk, sizeof(wk));
-	if (!ok) {
-		memset(payload, 0, 32);
+	if (!ok)
 		return err_set(e, ERR_DAMAGED, "stanza of this key does not open");
-	}
 	return 0;
 }

@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/acl.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -98,7 +97,7 @@ static int send_raw(void)
 	size_t n = pax_make(ae);
 
 	assert_true(n > 0);
-	return extract_entry(x, pax_room, n, NULL, &err);
+	return extract_entry(x, pax_room, n, &err);
 }
 
 static void send_entry(void)
@@ -256,8 +255,6 @@ static void keeps_links_verbatim(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		ssize_t n;
-
 		(void)snprintf(name, sizeof(name), "./link%zu", i);
 		entry(name, AE_IFLNK, 0777, 0);
 		archive_entry_set_symlink(ae, to[i]);
@@ -367,21 +364,40 @@ static void add_acl(int type, int group, int mask)
 	archive_entry_acl_add_entry(ae, type, 1, ARCHIVE_ENTRY_ACL_OTHER, -1, "");
 }
 
-static void expect_acl(const char *path, acl_type_t type, const char *text)
+/* An ACL as the kernel keeps it, in words; "" for none. */
+static const char *acl_of(const char *path, const char *attribute)
 {
-	acl_t acl = acl_get_file(at(path), type);
-	char *got = acl_to_any_text(acl, NULL, ',', TEXT_NUMERIC_IDS | TEXT_ABBREVIATE);
+	static const struct {
+		uint16_t tag;
+		const char *word;
+	} tags[] = { { 1, "u:" }, { 2, "u" }, { 4, "g:" }, { 8, "g" }, { 16, "m:" }, { 32, "o:" } };
+	static char out[400];
+	uint8_t raw[400];
+	ssize_t n = getxattr(at(path), attribute, raw, sizeof(raw));
+	size_t len = 0;
 
-	assert_string_equal(got, text);
-	(void)acl_free(got);
-	(void)acl_free(acl);
+	out[0] = '\0';
+	for (ssize_t i = 4; i < n; i += 8)
+		for (size_t t = 0; t < 6; t++)
+			if (raw[i] == tags[t].tag && raw[i + 4] == 0xff)
+				len += (size_t)sprintf(out + len, "%s%d ", tags[t].word, raw[i + 2]);
+			else if (raw[i] == tags[t].tag)
+				len += (size_t)sprintf(out + len, "%s%d:%d ", tags[t].word,
+						       raw[i + 4] + raw[i + 5] * 256, raw[i + 2]);
+	return out;
+}
+
+static void expect_acl(const char *path, const char *access, const char *inherited)
+{
+	assert_string_equal(acl_of(path, "system.posix_acl_access"), access);
+	assert_string_equal(acl_of(path, "system.posix_acl_default"), inherited);
 }
 
 /* Access and default ACLs come back exactly, with the mask that the mode shows; children do not
  * inherit what they did not have. */
 static void keeps_acls(void **state)
 {
-	static const char *const want = "u::rwx,u:77:r-x,u:1000:rw-,g::r-x,g:88:r--,m::rwx,o::--x";
+	static const char *const want = "u:7 u77:5 u1000:6 g:5 g88:4 m:7 o:1 ";
 
 	(void)state;
 	entry("./dir", AE_IFDIR, 0751, 0);
@@ -395,29 +411,31 @@ static void keeps_acls(void **state)
 	send_entry();
 	finish();
 	assert_string_equal(notes, "");
-	expect_acl("dir", ACL_TYPE_ACCESS, want);
-	expect_acl("dir", ACL_TYPE_DEFAULT, want);
-	expect_acl("dir/with", ACL_TYPE_ACCESS, want);
-	expect_acl("dir/plain", ACL_TYPE_ACCESS, "u::rw-,g::r--,o::---");
-	expect_acl("dir/sub", ACL_TYPE_DEFAULT, "");
+	expect_acl("dir", want, want);
+	expect_acl("dir/with", want, "");
+	expect_acl("dir/plain", "", "");
+	expect_acl("dir/sub", "", "");
+	assert_int_equal(stat_of("dir/plain").st_mode & 07777, 0640);
 	assert_int_equal(stat_of("dir/with").st_mode & 07777, 0771);
 }
 
 /* A default ACL of the target itself is not inherited by what is restored. */
 static void inherits_nothing(void **state)
 {
-	acl_t acl = acl_from_text("u::rwx,g::rwx,o::rwx,u:5:rwx,m::rwx");
+	static const uint8_t acl[44] = {
+		2, 0, 0, 0, 1,	0, 7, 0, 255, 255, 255, 255, 2,	 0, 7, 0, 5,   0,   0,	 0,   4, 0,
+		7, 0, 255, 255, 255, 255, 16, 0, 7, 0, 255, 255, 255, 255, 32, 0, 7, 0, 255, 255, 255, 255
+	};
 
 	(void)state;
-	assert_int_equal(acl_set_file(target, ACL_TYPE_DEFAULT, acl), 0);
-	(void)acl_free(acl);
+	assert_int_equal(setxattr(target, "system.posix_acl_default", acl, sizeof(acl), 0), 0);
 	simple("./dir", AE_IFDIR, 0755);
 	simple("./dir/file", AE_IFREG, 0640);
 	finish();
 	assert_string_equal(notes, "");
-	expect_acl("dir", ACL_TYPE_ACCESS, "u::rwx,g::r-x,o::r-x");
-	expect_acl("dir", ACL_TYPE_DEFAULT, "");
-	expect_acl("dir/file", ACL_TYPE_ACCESS, "u::rw-,g::r--,o::---");
+	expect_acl("dir", "", "");
+	expect_acl("dir/file", "", "");
+	assert_int_equal(stat_of("dir/file").st_mode & 07777, 0640);
 }
 
 /* Dates before 1970 and after 2038 are kept; one that the file system cannot hold is named. */
@@ -767,23 +785,6 @@ static void goes_deep(void **state)
 	assert_int_equal(totals.files, 1);
 }
 
-/* A file may be restored under another of its names. */
-static void takes_another_path(void **state)
-{
-	(void)state;
-	entry("./first", AE_IFREG, 0600, 1);
-	assert_int_equal(extract_entry(x, pax_room, pax_make(ae), "./sub/second", &err), 0);
-	data(0, "x");
-	finish();
-	assert_int_equal(stat_of("sub/second").st_size, 1);
-	assert_int_equal(access(at("first"), F_OK), -1);
-	extract_free(x);
-	start(false);
-	if (extract_entry(x, pax_room, pax_make(ae), "./../x", &err) == 0)
-		assert_int_equal(extract_finish(x, &totals, &err), -1);
-	assert_int_equal(err.kind, ERR_DAMAGED);
-}
-
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -801,7 +802,6 @@ int main(void)
 		CASE(fails_on_a_full_disk),    CASE(says_how_the_child_died),
 		CASE(does_not_lock_up),	       CASE(confines_the_child),
 		CASE(refuses_bad_headers),     CASE(goes_deep),
-		CASE(takes_another_path),
 	};
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||

@@ -357,6 +357,26 @@ static void segment_count(void **state)
 
 /* ---- lies about lengths ---- */
 
+/* A byte put in between two of the parts of the file, with all else whole, is refused. */
+static void one_more_byte(void **state)
+{
+	static const size_t places[] = { 0, H, COPY_AT, TRAILER_A, TRAILER_B };
+	static uint8_t raw[FILE_LEN];
+	auto_part struct kit_part p;
+	auto_close int fd = -1;
+
+	(void)state;
+	small_part(&p);
+	fd = kit_part_fd(&p);
+	get(fd, raw, FILE_LEN, 0);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		put(fd, raw, places[i], 0);
+		put(fd, raw, 1, places[i]);
+		put(fd, raw + places[i], FILE_LEN - places[i], places[i] + 1);
+		assert_int_equal(kit_opens(&p), -1);
+	}
+}
+
 /* Neither an empty file, nor one of zeros, nor a footer that says anything makes a part, and no
  * footer makes the reader ask for more than the file has. */
 static void rubbish(void **state)
@@ -415,6 +435,7 @@ int main(void)
 		cmocka_unit_test(segments_swapped), cmocka_unit_test(cut),
 		cmocka_unit_test(grown),	    cmocka_unit_test(segment_count),
 		cmocka_unit_test(rubbish),	    cmocka_unit_test(count_lies),
+		cmocka_unit_test(one_more_byte),
 	};
 
 	return cmocka_run_group_tests(tests, kit_store_setup, kit_teardown);

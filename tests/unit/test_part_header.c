@@ -167,6 +167,49 @@ static void ranges(void **state)
 				 cases[i].result);
 }
 
+/* Decode a header that is right but for its counts, and longer than it need be. */
+static int decode_counts(size_t stanzas, size_t host, size_t name)
+{
+	static uint8_t raw[16384];
+	auto_header struct part_header h, got;
+	auto_bytes struct bytes start = BYTES_EMPTY;
+	struct crypto_hash id;
+	struct err e = ERR_EMPTY;
+	uint8_t *at = raw + 184 + 64 * stanzas;
+
+	kit_header(&h, 1);
+	start = encoded(&h);
+	memset(raw, 0, sizeof(raw));
+	memcpy(raw, start.p, 184);
+	wire_set32(raw + 12, sizeof(raw));
+	wire_set16(raw + 84, (uint16_t)stanzas);
+	wire_set16(raw + 176, (uint16_t)host);
+	wire_set16(raw + 178, (uint16_t)name);
+	memset(at, 'h', host);
+	memset(at + host, 'n', name);
+	crypto_hash_init(&id, "vs1.stream", NULL, 0, 16);
+	crypto_hash_update(&id, raw + 88, 32);
+	crypto_hash_update(&id, raw + 78, 1);
+	crypto_hash_update(&id, raw + 160, 16);
+	crypto_hash_update(&id, at + host, name);
+	crypto_hash_final(&id, raw + 32);
+	return part_header_decode(raw, sizeof(raw), &got, &e);
+}
+
+/* Counts have their limits, even where all else fits them. */
+static void counts(void **state)
+{
+	(void)state;
+	assert_int_equal(decode_counts(1, 1, 1), 0);
+	assert_int_equal(decode_counts(64, LABEL_MAX, VOLUME_NAME_MAX), 0);
+	assert_int_equal(decode_counts(0, 1, 1), -1);
+	assert_int_equal(decode_counts(65, 1, 1), -1);
+	assert_int_equal(decode_counts(1, 0, 1), -1);
+	assert_int_equal(decode_counts(1, LABEL_MAX + 1, 1), -1);
+	assert_int_equal(decode_counts(1, 1, 0), -1);
+	assert_int_equal(decode_counts(1, 1, VOLUME_NAME_MAX + 1), -1);
+}
+
 /* What the stream id is made of cannot be changed without it: kind, nonce, name, host key. */
 static void stream_id_bound(void **state)
 {
@@ -264,6 +307,7 @@ int main(void)
 		cmocka_unit_test(ranges),	   cmocka_unit_test(stream_id_bound),
 		cmocka_unit_test(tlvs),		   cmocka_unit_test(cut),
 		cmocka_unit_test(mac),		   cmocka_unit_test(names),
+		cmocka_unit_test(counts),
 	};
 
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);

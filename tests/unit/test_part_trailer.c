@@ -289,6 +289,41 @@ static void lengths(void **state)
 	assert_int_equal(decode_with(4088, 4, 8192), -1);
 }
 
+/* A T larger than L asks for is refused, even where the footer says it. */
+static void longer_than_needed(void **state)
+{
+	auto_trailer struct part_trailer t, got;
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	trailer_fill(&t, 1, true);
+	raw = encoded(&t);
+	assert_int_equal(bytes_zero(&raw, 4096, &e), 0);
+	memcpy(raw.p + 8192 - 40, raw.p + 4096 - 40, 40);
+	memset(raw.p + 4096 - 40, 0, 40);
+	wire_set32(raw.p + 8192 - 8, 8192);
+	assert_int_equal(decoded(raw.p, raw.len, &got, &e), -1);
+}
+
+/* A trailer of no segments is refused, even where nothing else is wrong with it. */
+static void no_segments(void **state)
+{
+	auto_trailer struct part_trailer t, got;
+	auto_bytes struct bytes raw = BYTES_EMPTY;
+	struct err e = ERR_EMPTY;
+
+	(void)state;
+	trailer_fill(&t, 1, false);
+	raw = encoded(&t);
+	memset(raw.p + 56, 0, 4096 - 56 - 8);
+	memset(raw.p + 16, 0, 8);
+	wire_set32(raw.p + 8, 120);
+	resign(raw.p, raw.len);
+	assert_int_equal(decoded(raw.p, raw.len, &got, &e), -1);
+	assert_non_null(strstr(e.text, "fields"));
+}
+
 /* T is L + 40, rounded up: full at 246 segments, one more takes another 4096. */
 static void rounding(void **state)
 {
@@ -358,6 +393,7 @@ int main(void)
 		cmocka_unit_test(dependencies),	    cmocka_unit_test(tlvs),
 		cmocka_unit_test(lengths),	    cmocka_unit_test(rounding),
 		cmocka_unit_test(limits),	    cmocka_unit_test(chain),
+		cmocka_unit_test(no_segments),	    cmocka_unit_test(longer_than_needed),
 	};
 
 	return cmocka_run_group_tests(tests, kit_setup, kit_teardown);

@@ -59,6 +59,7 @@ static void refused(void **state)
 		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_equal(summary_open(sealed, kit.list_key, hh, &s, &e), -1);
 		assert_int_equal(e.kind, ERR_DAMAGED);
+		assert_non_null(strstr(e.text, "wrong list key"));
 		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 }
