@@ -94,7 +94,7 @@ static int need_which(const struct restore_options *o, struct err *e)
 int cmd_restore(struct cli *c)
 {
 	static const char *paths[CLI_ARGS_MAX];
-	struct report report = cli_report(c, NULL);
+	struct report report = cli_report(c, "restore");
 	struct restore_options o = { .to = cli_value(c, "--to"),
 				     .as = cli_value(c, "--as"),
 				     .paths = paths,

@@ -32,7 +32,7 @@ static int verify_range(struct cli *c, const struct host *h, const struct catalo
 			const struct range *range, struct verify_outcome *out, struct err *e)
 {
 	enum verify_depth depth = cli_flag(c, "--quick") ? VERIFY_QUICK : VERIFY_KEYED;
-	struct report report = cli_report(c, NULL);
+	struct report report = cli_report(c, "verify");
 
 	for (size_t i = 0; i < all->n; i++) {
 		const struct catalog_stream *s = &all->streams[i];

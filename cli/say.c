@@ -81,10 +81,8 @@ static void print_note(void *ctx, enum note_kind kind, const char *path, const c
 	if (detail && (c->quiet || (kind != NOTE_INFO && !c->verbose)))
 		return;
 	clear_line();
-	(void)fprintf(stderr, "volsnap: %s%s", note_word(kind),
-		      live.label && path ? live.label : "");
-	if (live.label && path)
-		(void)fputs(": ", stderr);
+	(void)fprintf(stderr, "volsnap: %s%s%s", note_word(kind),
+		      live.label && path ? live.label : "", live.label && path ? ": " : "");
 	if (path)
 		(void)fprintf(stderr, "%s: ", cli_printable(path));
 	(void)fprintf(stderr, "%s\n", text);

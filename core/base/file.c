@@ -142,7 +142,7 @@ static int save_beside(int dirfd, const char *tmp, const void *p, size_t n, mode
 
 	if (fd < 0)
 		return err_sys(e, "create %s", tmp);
-	if ((mode != 0600 && fchmod(fd, mode) < 0) || file_write(fd, p, n) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, mode) < 0 || file_write(fd, p, n) < 0 || fsync(fd) < 0)
 		return err_sys(e, "write %s", tmp);
 	given = take_fd(&fd);
 	if (close(given) < 0)

@@ -431,6 +431,7 @@ static void test_find_and_remove(void **state)
 	assert_null(descriptor_label(&d, "nas"));
 	assert_null(descriptor_label(&d, "gateway-"));
 	assert_int_equal(descriptor_remove(&d, KEY_READER, none), 0);
+	assert_int_equal(descriptor_remove(&d, KEY_READER, (uint8_t[32]){ 0 }), 0);
 	assert_int_equal(descriptor_remove(&d, KEY_READER, host), 1);
 	assert_int_equal(d.n_grants, 4);
 	assert_string_equal(d.grants[3].label, "nas");

@@ -292,6 +292,7 @@ static void outside(void **state)
 	assert_int_equal(part_reader_read(r, 16366, out, 0, &e), 0);
 	assert_int_equal(part_reader_read(r, 16363, out, 4, &e), -1);
 	assert_int_equal(e.kind, ERR_DAMAGED);
+	assert_non_null(strstr(e.text, "nothing at"));
 	assert_int_equal(part_reader_read(r, 16367, out, 0, &e), -1);
 	assert_int_equal(part_reader_read(r, UINT64_MAX, out, 4, &e), -1);
 	assert_int_equal(part_reader_check_slot(r, 0, &e), 0);

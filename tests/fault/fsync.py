@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Power cut after success: keep only what was fsynced, and look whether the snapshot is there.
+
+Records init and snapshot with strace, and replays their file operations on a model of a disk on
+which nothing is certain but what an fsync of the file (its content) or of the directory (its
+entries) made so.  Builds that tree anew and restores the acknowledged snapshot from it.
+
+    fsync.py VOLSNAP        exit 0: the snapshot restores from what was certain; 1: it does not
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+LINE = re.compile(r"^\d+\s+(\w+)\((.*)\)\s+= (-?\d+)(?:<(.*)>)?(?: .*)?$")
+FD = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>")
+
+
+class Disk:
+    """Entries and contents, as they are and as they are certain."""
+
+    def __init__(self):
+        self.now = {}      # path -> "dir" or file number
+        self.certain = {}  # the same, certain entries
+        self.written = {}  # file number -> bytes written since its last fsync?
+        self.next = 0
+
+    def create(self, path, kind):
+        if path in self.now:
+            return
+        if kind == "dir":
+            self.now[path] = "dir"
+        else:
+            self.next += 1
+            self.now[path] = self.next
+            self.written[self.next] = False
+
+    def sync(self, path):
+        thing = self.now.get(path)
+        if thing == "dir":
+            for p in [p for p in self.certain if os.path.dirname(p) == path]:
+                del self.certain[p]
+            for p, t in self.now.items():
+                if os.path.dirname(p) == path:
+                    self.certain[p] = t
+        elif thing is not None:
+            self.written[thing] = False
+
+    def rename(self, a, b):
+        moved = {p: t for p, t in self.now.items() if p == a or p.startswith(a + "/")}
+        for p in moved:
+            del self.now[p]
+        for p, t in moved.items():
+            self.now[b + p[len(a):]] = t
+
+    def remove(self, path):
+        self.now.pop(path, None)
+
+
+def full(where, name):
+    return os.path.normpath(os.path.join(where, name))
+
+
+def names(args):
+    """The paths that an *at call names, each relative to the descriptor before it."""
+    out = []
+    for m in re.finditer(r'(?:AT_FDCWD|\d+)<([^>]*)>, "([^"]*)"', args):
+        out.append(full(m.group(1), m.group(2)))
+    if not out:
+        out = [full(os.getcwd(), m) for m in re.findall(r'"([^"]*)"', args)[:2]]
+    return out
+
+
+def replay(trace, disk):
+    for line in open(trace, errors="replace"):
+        m = LINE.match(line)
+        if not m or int(m.group(3)) < 0:
+            continue
+        call, args = m.group(1), m.group(2)
+        fd = FD.match(args)
+        if call in ("openat", "open") and "O_CREAT" in args:
+            disk.create(names(args)[0], "file")
+        elif call in ("mkdir", "mkdirat"):
+            disk.create(names(args)[0], "dir")
+        elif call in ("write", "pwrite64") and fd:
+            thing = disk.now.get(fd.group(1))
+            if isinstance(thing, int):
+                disk.written[thing] = True
+        elif call in ("fsync", "fdatasync") and fd:
+            disk.sync(fd.group(1))
+        elif call in ("rename", "renameat", "renameat2"):
+            disk.rename(*names(args)[:2])
+        elif call in ("unlink", "unlinkat", "rmdir"):
+            disk.remove(names(args)[0])
+
+
+def survive(disk, top):
+    """Remove from TOP what is not certain; empty files whose content is not."""
+    for d, dirs, files in os.walk(top, topdown=False):
+        for n in files + dirs:
+            p = os.path.join(d, n)
+            if p.startswith(str(top / "volumes")):
+                continue
+            thing = disk.now.get(p)
+            if disk.certain.get(p) != thing or thing is None:
+                shutil.rmtree(p) if os.path.isdir(p) and not os.path.islink(p) else os.unlink(p)
+            elif isinstance(thing, int) and disk.written[thing]:
+                os.truncate(p, 0)
+
+
+def main():
+    volsnap = os.path.abspath(sys.argv[1])
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as t:
+        top = pathlib.Path(t)
+        data = top / "volumes/db/_data"
+        data.mkdir(parents=True)
+        (data / "file").write_bytes(os.urandom(100000))
+        conf = pathlib.Path(t + ".conf")
+        conf.write_text(
+            f"[host]\nname = h\n[store]\nlocation = {top}/store\n[keys]\ndirectory = {top}/keys\n"
+            f"[state]\ndirectory = {top}/state\n[engine]\nkind = none\n"
+            f"volumes_dir = {top}/volumes\n[volume db]\n")
+        env = dict(os.environ, VOLSNAP_CONFIG=str(conf))
+        disk = Disk()
+        disk.now[str(top)] = "dir"
+        try:
+            for words in (["init", "--paper", str(top / "paper"), "--yes"], ["snapshot", "db"]):
+                subprocess.run(["strace", "-f", "-y", "-s", "4096", "-o", t + ".trace",
+                                "-e", "trace=file,write,pwrite64,fsync,fdatasync",
+                                "taskset", "-c", "0", volsnap, "-q", *words], env=env, check=True)
+                replay(t + ".trace", disk)
+            survive(disk, top)
+            out = top / "out"
+            r = subprocess.run([volsnap, "-q", "restore", "db@1", "--to", str(out)], env=env,
+                               capture_output=True, text=True)
+        finally:
+            conf.unlink()
+            os.unlink(t + ".trace")
+        if r.returncode != 0:
+            print(f"the acknowledged snapshot is lost: {r.stderr.strip()}")
+            return 1
+        if (out / "file").read_bytes() != (data / "file").read_bytes():
+            print("the acknowledged snapshot restored differently")
+            return 1
+        print(f"{len(disk.certain)} entries were certain: the snapshot is there")
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
