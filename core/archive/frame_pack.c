@@ -21,8 +21,7 @@
 #define PROBE_EVEN 5632
 
 struct packer {
-	struct codec *codec;
-	int level;
+	struct codec *codec; /* at level 0 it says that nothing fits */
 	uint8_t *scratch; /* where compressed data is decoded again */
 };
 
@@ -37,7 +36,6 @@ struct packer *packer_new(int level, struct err *e)
 		(void)err_memory(e);
 		return NULL;
 	}
-	p->level = level;
 	p->codec = codec_new(level, e);
 	p->scratch = malloc(SCRATCH_LEN);
 	if (p->codec && p->scratch)
@@ -131,9 +129,9 @@ int frame_pack(struct frame *f, struct packer *p, const uint8_t id_key[32], stru
 	frame_hash(f->type, id_key, frame_content(f), f->ends, f->n_chunks, f->fingerprints,
 		   f->id);
 	/* Only the content is probed: the table looks like nothing else. */
-	r = p->level > 0 && probe(frame_content(f), f->used) ?
-		    squeeze(p, plain, f->ulen, f->out, p->scratch, &f->clen, e) :
-		    1;
+	r = 1;
+	if (probe(frame_content(f), f->used))
+		r = squeeze(p, plain, f->ulen, f->out, p->scratch, &f->clen, e);
 	if (r < 0)
 		return -1;
 	f->codec = r == 0 ? CODEC_ZSTD : CODEC_RAW;

@@ -251,13 +251,14 @@ static void test_little_gain(void **state)
 
 	(void)state;
 	fill_random(buffer, 131072);
-	memset(buffer + 20000, 'x', 1500);
+	memset(buffer + 16384, 'x', 1500); /* where the probe sees it */
+	n_compressed = 0;
 	frame_reset(frame, RECORD_BODY, 131072);
 	put_chunk(buffer, 131072);
 	assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
+	assert_int_equal(n_compressed, 1);
 	assert_int_equal(frame->codec, CODEC_RAW);
-	memset(buffer + 20000, 'x', 3000);
-	memset(buffer + 16384, 'x', 1024);
+	memset(buffer + 16384, 'x', 3000);
 	frame_reset(frame, RECORD_BODY, 131072);
 	put_chunk(buffer, 131072);
 	assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
@@ -390,63 +391,75 @@ static void test_check(void **state)
 	assert_int_equal(unpacked_check(unpacked, 0, 0, id_key, check, &e), -1);
 	assert_int_equal(unpacked_check(unpacked, 1000, 1, id_key, check, &e), -1);
 	assert_int_equal(unpacked_check(unpacked, 100, UINT64_MAX, id_key, check, &e), -1);
+	assert_int_equal(unpacked_check(unpacked, 100, UINT64_MAX - 99, id_key, check, &e), -1);
 	assert_int_equal(unpacked_check(unpacked, UINT64_MAX, 2, id_key, check, &e), -1);
 	assert_int_equal(e.kind, ERR_DAMAGED);
 }
 
 /* ---- hostile frames ---- */
 
-/* Parse N bytes as a frame, whose id is right for whatever chunks it may have. */
-static int parse_raw(const void *p, size_t n)
+/* Parse TABLE and CONTENT as a frame whose id is that of N chunks of LENGTHS: what is refused is
+ * refused for its table. */
+static int parse_as(const void *table, size_t table_len, const void *content, size_t len,
+		    const size_t *lengths, size_t n)
 {
+	uint8_t ids[1 + 32 * 4] = { RECORD_BODY }, id[32];
+	const uint8_t *p = content;
 	struct err e = ERR_EMPTY;
 	int r;
 
-	memcpy(unpacked->plain, p, n);
-	r = unpacked_parse(unpacked, RECORD_BODY, n, id_key, frame->id, &e);
+	for (size_t i = 0; i < n; p += lengths[i++])
+		b2_of("vs1.id.body", p, lengths[i], ids + 1 + 32 * i);
+	b2_of("vs1.id.frame", ids, 1 + 32 * n, id);
+	memcpy(unpacked->plain, table, table_len);
+	memcpy(unpacked->plain + table_len, content, len);
+	r = unpacked_parse(unpacked, RECORD_BODY, table_len + len, id_key, id, &e);
 	assert_true(r == 0 || e.kind == ERR_DAMAGED);
 	return r;
+}
+
+static int parse_abc(const char *table, size_t n)
+{
+	return parse_as(table, n, "abc", 3, (size_t[]){ 3 }, 1);
 }
 
 /* A table that does not describe exactly the bytes after it is refused: no chunk, an empty chunk,
  * bytes left over, bytes missing, lengths out of range, too many, not the shortest varint. */
 static void test_bad_tables(void **state)
 {
-	struct err e = ERR_EMPTY;
-
 	(void)state;
-	frame_reset(frame, RECORD_BODY, FRAME_CONTENT);
-	put_chunk("abc", 3);
-	assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
-	assert_int_equal(parse_raw("\1\3abc", 5), 0);
-	assert_int_equal(parse_raw("\1\3abd", 5), -1);
-	assert_int_equal(parse_raw("", 0), -1);
-	assert_int_equal(parse_raw("\0", 1), -1);
-	assert_int_equal(parse_raw("\2\3\0abc", 6), -1);
-	assert_int_equal(parse_raw("\1\3abcd", 6), -1);
-	assert_int_equal(parse_raw("\1\4abc", 5), -1);
-	assert_int_equal(parse_raw("\1\203\0abc", 6), -1);
-	assert_int_equal(parse_raw("\2\3", 2), -1);
-	assert_int_equal(parse_raw("\201\100", 2), -1);
-	assert_int_equal(parse_raw("\377\377\377\377\377\377\377\377\377\1\3abc", 14), -1);
-	assert_int_equal(parse_raw("\1\377\377\377\377\377\377\377\377\377\1abc", 14), -1);
+	assert_int_equal(parse_abc("\1\3", 2), 0);
+	assert_int_equal(parse_as("\1\3", 2, "abd", 3, (size_t[]){ 2 }, 1), -1);
+	assert_int_equal(parse_as("", 0, "", 0, NULL, 0), -1);
+	assert_int_equal(parse_as("\0", 1, "", 0, NULL, 0), -1);
+	assert_int_equal(parse_as("\2\3\0", 3, "abc", 3, (size_t[]){ 3, 0 }, 2), -1);
+	assert_int_equal(parse_as("\1\3", 2, "abcd", 4, (size_t[]){ 3 }, 1), -1);
+	assert_int_equal(parse_abc("\1\4", 2), -1);
+	assert_int_equal(parse_abc("\1\203\0", 3), -1);
+	assert_int_equal(parse_abc("\2\3", 2), -1);
+	assert_int_equal(parse_abc("\201\100", 2), -1);
+	assert_int_equal(parse_abc("\377\377\377\377\377\377\377\377\377\1\3", 11), -1);
+	assert_int_equal(parse_abc("\1\377\377\377\377\377\377\377\377\377\1", 11), -1);
 }
 
-/* Chunks of more than 524288 bytes in all are refused though the frame would hold them. */
+/* Chunks of more than 524288 bytes in all are refused though the frame would hold them, and so is
+ * a frame that is too long whatever it holds. */
 static void test_too_much(void **state)
 {
+	const size_t lengths[] = { FRAME_CONTENT, 1 }, one[] = { FRAME_CONTENT + 1 };
 	struct err e = ERR_EMPTY;
-	size_t n;
+	uint8_t table[16] = { 1 };
+	size_t n = 1 + wire_varint(table + 1, one[0]);
 
 	(void)state;
-	n = 1 + wire_varint((buffer[0] = 1, buffer + 1), FRAME_CONTENT + 1);
-	assert_int_equal(parse_raw(buffer, n + FRAME_CONTENT + 1), -1);
-	buffer[0] = 2;
-	n = 1 + wire_varint(buffer + 1, FRAME_CONTENT);
-	n += wire_varint(buffer + n, 1);
-	assert_int_equal(parse_raw(buffer, n + FRAME_CONTENT + 1), -1);
-	assert_int_equal(unpacked_parse(unpacked, RECORD_BODY, FRAME_MAX + 1, id_key, frame->id,
-					&e), -1);
+	assert_int_equal(parse_as(table, n, buffer, one[0], one, 1), -1);
+	n = 1 + wire_varint(table + 1, FRAME_CONTENT);
+	assert_int_equal(parse_as(table, n, buffer, FRAME_CONTENT, lengths, 1), 0);
+	table[0] = 2;
+	n += wire_varint(table + n, 1);
+	assert_int_equal(parse_as(table, n, buffer, FRAME_CONTENT + 1, lengths, 2), -1);
+	assert_int_equal(unpacked_parse(unpacked, RECORD_BODY, FRAME_MAX + 1, id_key, table, &e),
+			 -1);
 }
 
 /* Each single flipped bit of a packed frame, and each cut, is found. */
@@ -512,6 +525,7 @@ static void test_zstd_headers(void **state)
 	assert_int_equal(expand(MAGIC "\x80\x51\3\0\0\0" ABC, 16, 3), -1);
 	assert_int_equal(expand(MAGIC "\x80\xff\3\0\0\0" ABC, 16, 3), -1);
 	assert_int_equal(expand("\x50\x2a\x4d\x18\4\0\0\0abcd", 12, 0), -1);
+	assert_int_equal(expand(MAGIC "\x20\3" ABC "\x50\x2a\x4d\x18\0\0\0\0", 20, 3), -1);
 }
 
 /* A raw record whose two lengths differ, or of a codec not known, is refused. */
