@@ -448,7 +448,7 @@ static void test_too_much(void **state)
 {
 	const size_t lengths[] = { FRAME_CONTENT, 1 }, one[] = { FRAME_CONTENT + 1 };
 	struct err e = ERR_EMPTY;
-	uint8_t table[16] = { 1 };
+	uint8_t table[32] = { 1 };
 	size_t n = 1 + wire_varint(table + 1, one[0]);
 
 	(void)state;
