@@ -1,7 +1,8 @@
 /* The header of a part: who wrote it, for whom, of what (docs/format.md section 6).
  *
- * Decoding checks all that can be checked without a key; the stream id binds names and host key,
- * the hash hh is what the signed trailer names, so a header is only trusted with its trailer. */
+ * Decoding checks all that can be checked without a key; the stream id binds names and
+ * host key, the hash hh is what the signed trailer names, so a header is only trusted
+ * with its trailer. */
 #include "archive/part.h"
 
 #include <stdio.h>
@@ -84,12 +85,14 @@ int part_header_encode(struct part_header *h, const uint8_t fk[32], struct bytes
 	uint8_t *raw;
 
 	if (room == 0)
-		return err_set(e, ERR_FAILED,
-			       "header: does not fit in %d bytes (%zu recipients, at most %d)",
-			       HEADER_MAX, h->n_stanzas, MAX_STANZAS);
+		return err_set(
+			e, ERR_FAILED,
+			"header: does not fit in %d bytes (%zu recipients, at most %d)",
+			HEADER_MAX, h->n_stanzas, MAX_STANZAS);
 	h->header_len = (uint32_t)room;
 	fixed_encode(h, fixed);
-	if (bytes_reserve(out, room, e) < 0 || bytes_append(out, fixed, sizeof(fixed), e) < 0 ||
+	if (bytes_reserve(out, room, e) < 0 ||
+	    bytes_append(out, fixed, sizeof(fixed), e) < 0 ||
 	    bytes_append(out, h->stanzas, STANZA_LEN * h->n_stanzas, e) < 0 ||
 	    bytes_append(out, h->stream.host, strlen(h->stream.host), e) < 0 ||
 	    bytes_append(out, h->stream.name, strlen(h->stream.name), e) < 0 ||
@@ -97,7 +100,8 @@ int part_header_encode(struct part_header *h, const uint8_t fk[32], struct bytes
 	    bytes_zero(out, room - (out->len - start), e) < 0)
 		return -1;
 	raw = out->p + start;
-	crypto_b2("vs1.hdrmac", fk, 32, raw, room - MAC_LEN, raw + room - MAC_LEN, MAC_LEN);
+	crypto_b2("vs1.hdrmac", fk, 32, raw, room - MAC_LEN, raw + room - MAC_LEN,
+		  MAC_LEN);
 	header_hash(raw, room, h->hash);
 	return 0;
 }
@@ -116,8 +120,8 @@ static bool fixed_decode(struct cursor *c, struct part_header *h, struct lengths
 	bool known = got && memcmp(got, magic, sizeof(magic)) == 0;
 	uint8_t kind;
 
-	known = known && cursor_u16(c) == 1;  /* version */
-	known = known && cursor_u16(c) == 0;  /* flags, all reserved */
+	known = known && cursor_u16(c) == 1; /* version */
+	known = known && cursor_u16(c) == 0; /* flags, all reserved */
 	h->header_len = cursor_u32(c);
 	cursor_copy(c, h->store_id, 16);
 	cursor_copy(c, h->stream.id, 16);
@@ -142,15 +146,18 @@ static bool fixed_decode(struct cursor *c, struct part_header *h, struct lengths
 	return known && kind >= STREAM_VOLUME && kind <= STREAM_FILE && cursor_ok(c);
 }
 
-static bool lengths_fit(const struct part_header *h, const struct lengths *n, size_t avail)
+static bool lengths_fit(const struct part_header *h, const struct lengths *n,
+			size_t avail)
 {
 	return h->header_len >= HEADER_UNIT && h->header_len <= HEADER_MAX &&
-	       h->header_len % HEADER_UNIT == 0 && h->header_len <= avail && h->seq >= 1 &&
-	       h->part >= 1 && n->stanzas >= 1 && n->stanzas <= MAX_STANZAS && n->host >= 1 &&
-	       n->host <= LABEL_MAX && n->name >= 1 && n->name <= VOLUME_NAME_MAX;
+	       h->header_len % HEADER_UNIT == 0 && h->header_len <= avail &&
+	       h->seq >= 1 && h->part >= 1 && n->stanzas >= 1 &&
+	       n->stanzas <= MAX_STANZAS && n->host >= 1 && n->host <= LABEL_MAX &&
+	       n->name >= 1 && n->name <= VOLUME_NAME_MAX;
 }
 
-/* A string of N bytes into OUT, which has room and gets a NUL; a NUL among them is bad. */
+/* A string of N bytes into OUT, which has room and gets a NUL; a NUL among them is bad.
+ */
 static void string_decode(struct cursor *c, char *out, size_t n)
 {
 	cursor_copy(c, out, n);
@@ -183,22 +190,25 @@ static int rest_decode(struct cursor *c, struct part_header *h, const struct len
 	return bytes_append(&h->tlv, tlv, n->tlv, e);
 }
 
-static int header_decode(const uint8_t *p, size_t n, struct part_header *out, struct err *e)
+static int header_decode(const uint8_t *p, size_t n, struct part_header *out,
+			 struct err *e)
 {
 	struct cursor c = cursor_make(p, n < HEADER_FIXED ? 0 : HEADER_FIXED);
 	struct lengths len;
 	uint8_t id[16];
 
 	if (!fixed_decode(&c, out, &len) || !lengths_fit(out, &len, n))
-		return err_set(e, ERR_DAMAGED,
-			       "header: damaged, or of a version that this one cannot read");
+		return err_set(
+			e, ERR_DAMAGED,
+			"header: damaged, or of a version that this one cannot read");
 	c = cursor_make(p + HEADER_FIXED, out->header_len - HEADER_FIXED - MAC_LEN);
 	if (rest_decode(&c, out, &len, e) < 0)
 		return -1;
 	memcpy(id, out->stream.id, sizeof(id));
 	stream_identify(&out->stream);
 	if (memcmp(id, out->stream.id, sizeof(id)) != 0)
-		return err_set(e, ERR_DAMAGED, "header: stream id is not that of its volume");
+		return err_set(e, ERR_DAMAGED,
+			       "header: stream id is not that of its volume");
 	header_hash(p, out->header_len, out->hash);
 	return 0;
 }
@@ -228,8 +238,9 @@ void part_header_name(const struct part_header *h, bool final, char *out, size_t
 
 	crypto_hex(h->archive_id, sizeof(h->archive_id), id);
 	if (final)
-		(void)snprintf(out, size, "%010llu-%s.vsf", (unsigned long long)h->seq, id);
+		(void)snprintf(out, size, "%010llu-%s.vsf", (unsigned long long)h->seq,
+			       id);
 	else
-		(void)snprintf(out, size, "%010llu-%s.%04lu.vsa", (unsigned long long)h->seq, id,
-			       (unsigned long)h->part);
+		(void)snprintf(out, size, "%010llu-%s.%04lu.vsa",
+			       (unsigned long long)h->seq, id, (unsigned long)h->part);
 }

@@ -2,8 +2,8 @@
  * descriptor, the file's name and length; then open segments as they are asked for
  * (docs/format.md sections 5-8, 13).
  *
- * Where the trailer lies, and how long the header is, is only guessed until header hash and
- * signature fit: every guess is bounded by the length of the file. */
+ * Where the trailer lies, and how long the header is, is only guessed until header hash
+ * and signature fit: every guess is bounded by the length of the file. */
 #include "archive/part.h"
 
 #include <stdlib.h>
@@ -45,7 +45,8 @@ static uint64_t footer_read(struct part_reader *r, uint64_t file_len, uint64_t e
 	    memcmp(raw + 36, "VEND", 4) != 0)
 		return 0;
 	t = wire_get32(raw + 32);
-	if (t < UNIT || t > TRAILER_MAX || t % UNIT != 0 || 2 * t + SMALLEST - 2 * UNIT > file_len)
+	if (t < UNIT || t > TRAILER_MAX || t % UNIT != 0 ||
+	    2 * t + SMALLEST - 2 * UNIT > file_len)
 		return 0;
 	return t;
 }
@@ -77,7 +78,8 @@ static int header_load(struct part_reader *r, const struct layout *l, uint64_t a
 		return -1;
 	r->raw_header.len = n;
 	if (r->header.header_len != n || memcmp(r->header.hash, hash, 32) != 0)
-		return err_set(e, ERR_DAMAGED, "header: not the one that the trailer names");
+		return err_set(e, ERR_DAMAGED,
+			       "header: not the one that the trailer names");
 	return 0;
 }
 
@@ -115,7 +117,8 @@ static int trailer_try(struct part_reader *r, struct layout *l, struct err *e)
 	if (store_file_read(r->file, l->trailer_at, fixed, sizeof(fixed), e) < 0)
 		return -1;
 	if (!layout_fits(l, wire_get32(fixed + 16)))
-		return err_set(e, ERR_DAMAGED, "trailer: damaged, or the file is cut or grown");
+		return err_set(e, ERR_DAMAGED,
+			       "trailer: damaged, or the file is cut or grown");
 	if (either_header_load(r, l, fixed + 24, e) < 0 ||
 	    bytes_reserve(&raw, l->trailer_len, e) < 0 ||
 	    store_file_read(r->file, l->trailer_at, raw.p, l->trailer_len, e) < 0 ||
@@ -172,7 +175,8 @@ static int part_find(struct part_reader *r, struct err *e)
 	if (file_len < SMALLEST)
 		return err_set(e, ERR_DAMAGED, "%llu bytes are too short for a part",
 			       (unsigned long long)file_len);
-	if (trailer_last(r, file_len, &why) == 0 || trailer_search(r, file_len, &why) == 0)
+	if (trailer_last(r, file_len, &why) == 0 ||
+	    trailer_search(r, file_len, &why) == 0)
 		return 0;
 	*e = why;
 	return -1;
@@ -194,7 +198,8 @@ static bool name_fits(const struct part_reader *r)
 }
 
 /* The host may write here, under this label, in this store. */
-static int grant_check(const struct part_reader *r, const struct descriptor *d, struct err *e)
+static int grant_check(const struct part_reader *r, const struct descriptor *d,
+		       struct err *e)
 {
 	const struct part_header *h = &r->header;
 	const struct grant *g = descriptor_host(d, h->stream.host_pk);
@@ -202,7 +207,8 @@ static int grant_check(const struct part_reader *r, const struct descriptor *d, 
 	if (memcmp(h->store_id, d->store_id, 16) != 0)
 		return err_set(e, ERR_DAMAGED, "foreign: belongs to another store");
 	if (!g)
-		return err_set(e, ERR_DAMAGED, "foreign: signed by a host without a grant");
+		return err_set(e, ERR_DAMAGED,
+			       "foreign: signed by a host without a grant");
 	if (strcmp(g->label, h->stream.host) != 0)
 		return err_set(e, ERR_DAMAGED,
 			       "foreign: its host label is not that of the host's grant");
@@ -285,8 +291,8 @@ uint64_t part_reader_length(const struct part_reader *r)
 int part_reader_unlock(struct part_reader *r, const uint8_t fk[32], struct err *e)
 {
 	if (!part_header_mac_fits(r->raw_header.p, r->raw_header.len, fk))
-		return err_set(e, ERR_DAMAGED, "%s: header: mac does not fit the file key",
-			       r->name);
+		return err_set(e, ERR_DAMAGED,
+			       "%s: header: mac does not fit the file key", r->name);
 	if (!r->segment)
 		r->segment = malloc(PLAIN_LEN);
 	if (!r->segment)
@@ -300,8 +306,8 @@ int part_reader_unlock(struct part_reader *r, const uint8_t fk[32], struct err *
 	return 0;
 }
 
-/* Sealed segment I in place, valid until the next call; WANT are the segments from I on that the
- * caller is going to ask for, read with it as far as there is room. */
+/* Sealed segment I in place, valid until the next call; WANT are the segments from I on
+ * that the caller is going to ask for, read with it as far as there is room. */
 static int run_get(struct part_reader *r, uint64_t i, uint64_t want, const uint8_t **out,
 		   struct err *e)
 {
@@ -318,9 +324,10 @@ static int run_get(struct part_reader *r, uint64_t i, uint64_t want, const uint8
 		n = n < left ? n : left;
 		r->run_first = i;
 		r->run_n = 0;
-		if (store_file_read(r->file, r->header.header_len + i * SEGMENT_LEN, r->run,
-				    n * SEGMENT_LEN, e) < 0)
-			return err_in(e, "%s: segment %llu", r->name, (unsigned long long)i);
+		if (store_file_read(r->file, r->header.header_len + i * SEGMENT_LEN,
+				    r->run, n * SEGMENT_LEN, e) < 0)
+			return err_in(e, "%s: segment %llu", r->name,
+				      (unsigned long long)i);
 		r->run_n = n;
 	}
 	*out = r->run + (i - r->run_first) * SEGMENT_LEN;
@@ -358,7 +365,8 @@ int part_reader_read(struct part_reader *r, uint64_t offset, uint8_t *out, size_
 		return err_set(e, ERR_DAMAGED, "%s: nothing at offset %llu", r->name,
 			       (unsigned long long)offset);
 	while (n > 0) {
-		uint64_t i = offset / SEGMENT_PAYLOAD, last = (offset + n - 1) / SEGMENT_PAYLOAD;
+		uint64_t i = offset / SEGMENT_PAYLOAD,
+			 last = (offset + n - 1) / SEGMENT_PAYLOAD;
 		size_t at = offset % SEGMENT_PAYLOAD, k = SEGMENT_PAYLOAD - at;
 
 		if (segment_open(r, i, last - i + 1, e) < 0)
@@ -379,7 +387,8 @@ int part_reader_check_slot(struct part_reader *r, uint32_t i, struct err *e)
 	struct crypto_hash h;
 
 	if (i >= r->trailer.n_segments)
-		return err_set(e, ERR_DAMAGED, "%s: no segment %lu", r->name, (unsigned long)i);
+		return err_set(e, ERR_DAMAGED, "%s: no segment %lu", r->name,
+			       (unsigned long)i);
 	if (run_get(r, i, RUN_MAX, &sealed, e) < 0)
 		return -1;
 	wire_set64(index, i);

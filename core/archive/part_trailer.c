@@ -1,8 +1,9 @@
-/* The trailer of a part: a hash for every segment and the header, in the last part also what the
- * snapshot consists of and rests on, signed by the host (docs/format.md section 8).
+/* The trailer of a part: a hash for every segment and the header, in the last part also
+ * what the snapshot consists of and rests on, signed by the host (docs/format.md section
+ * 8).
  *
- * Decoding checks footer, hash and signature first; only then the fields are looked at, and no
- * count is believed that does not fit the bytes there are. */
+ * Decoding checks footer, hash and signature first; only then the fields are looked at,
+ * and no count is believed that does not fit the bytes there are. */
 #include "archive/part.h"
 
 #include <stdlib.h>
@@ -54,7 +55,8 @@ static void chain_body(const uint8_t *raw, size_t n, uint8_t out[32])
 	crypto_b2("vs1.chain", NULL, 0, raw, n, out, 32);
 }
 
-static void chain_make(const uint8_t parent_chain[32], const uint8_t body[32], uint8_t out[32])
+static void chain_make(const uint8_t parent_chain[32], const uint8_t body[32],
+		       uint8_t out[32])
 {
 	uint8_t msg[64];
 
@@ -110,8 +112,8 @@ static void length_set(struct bytes *out, size_t start, size_t len)
 }
 
 /* What only the last part has, up to and with the chain; the trailer began at START. */
-static int final_encode(struct part_trailer *t, const uint8_t parent_chain[32], size_t start,
-			struct bytes *out, struct err *e)
+static int final_encode(struct part_trailer *t, const uint8_t parent_chain[32],
+			size_t start, struct bytes *out, struct err *e)
 {
 	if (wire_put32(out, t->n_parts, e) < 0 ||
 	    bytes_append(out, t->parts, (size_t)32 * (t->n_parts - 1), e) < 0 ||
@@ -150,8 +152,8 @@ static int trailer_seal(struct part_trailer *t, const uint8_t store_id[16],
 	uint8_t *raw, *footer;
 
 	if (room > TRAILER_MAX)
-		return err_set(e, ERR_FAILED, "trailer: %zu bytes, over the limit of %zu", room,
-			       TRAILER_MAX);
+		return err_set(e, ERR_FAILED, "trailer: %zu bytes, over the limit of %zu",
+			       room, TRAILER_MAX);
 	if (bytes_zero(out, room - body, e) < 0)
 		return -1;
 	raw = out->p + start;
@@ -184,8 +186,8 @@ int part_trailer_encode(struct part_trailer *t, const uint8_t store_id[16],
 
 /* ---- decode ---- */
 
-/* N items of SIZE bytes each, copied to memory that *OUT (a pointer) gets; bad where they do not
- * fit, which is known before memory is asked for. */
+/* N items of SIZE bytes each, copied to memory that *OUT (a pointer) gets; bad where they
+ * do not fit, which is known before memory is asked for. */
 static int array_decode(struct cursor *c, size_t n, size_t size, void *out, struct err *e)
 {
 	const uint8_t *from;
@@ -300,7 +302,8 @@ static int body_decode(const uint8_t *p, size_t n, struct part_trailer *t, struc
 	return 0;
 }
 
-/* The length L if magic, lengths, zeros, footer and hash fit, else 0; *hash is set then. */
+/* The length L if magic, lengths, zeros, footer and hash fit, else 0; *hash is set then.
+ */
 static size_t frame_check(const uint8_t *p, size_t n, uint8_t hash[32])
 {
 	struct cursor gap;
@@ -322,7 +325,8 @@ static size_t frame_check(const uint8_t *p, size_t n, uint8_t hash[32])
 }
 
 int part_trailer_decode(const uint8_t *p, size_t n, const uint8_t store_id[16],
-			const uint8_t host_pk[32], struct part_trailer *out, struct err *e)
+			const uint8_t host_pk[32], struct part_trailer *out,
+			struct err *e)
 {
 	size_t len;
 

@@ -1,9 +1,9 @@
-/* Writing one part: records fill the payload of one open segment; a full one is sealed where it
- * lies, hashed, and written out with its neighbours (docs/format.md section 7).
+/* Writing one part: records fill the payload of one open segment; a full one is sealed
+ * where it lies, hashed, and written out with its neighbours (docs/format.md section 7).
  *
- * A full segment is sealed only when more is to come, because the nonce of the last one differs.
- * The nonce is made from the number of slot hashes so far: there is no counter to forget, and
- * the payload key belongs to this part alone. */
+ * A full segment is sealed only when more is to come, because the nonce of the last one
+ * differs. The nonce is made from the number of slot hashes so far: there is no counter
+ * to forget, and the payload key belongs to this part alone. */
 #include "archive/part.h"
 
 #include <stdlib.h>
@@ -18,7 +18,8 @@
 #define NO_RECORD 0xFFFF
 #define FIRST_LEN 2
 
-_Static_assert(FIRST_LEN + SEGMENT_PAYLOAD + CRYPTO_TAG_LEN == SEGMENT_LEN, "a segment's parts");
+_Static_assert(FIRST_LEN + SEGMENT_PAYLOAD + CRYPTO_TAG_LEN == SEGMENT_LEN,
+	       "a segment's parts");
 
 struct part_writer {
 	struct store_part *file; /* borrowed */
@@ -87,7 +88,8 @@ static int segment_seal(struct part_writer *w, bool last, struct err *e)
 	uint8_t nonce[12], *p = segment_open(w);
 
 	if (segment_index(w) >= PART_MAX_SEGMENTS)
-		return err_set(e, ERR_FAILED, "part: more than %d segments", PART_MAX_SEGMENTS);
+		return err_set(e, ERR_FAILED, "part: more than %d segments",
+			       PART_MAX_SEGMENTS);
 	wire_set64(nonce, segment_index(w));
 	wire_set32(nonce + 8, last);
 	crypto_seal(w->key, nonce, NULL, 0, p, FIRST_LEN + SEGMENT_PAYLOAD, p);
@@ -108,7 +110,8 @@ static int segment_room(struct part_writer *w, struct err *e)
 	return 0;
 }
 
-static int payload_append(struct part_writer *w, const uint8_t *p, size_t n, struct err *e)
+static int payload_append(struct part_writer *w, const uint8_t *p, size_t n,
+			  struct err *e)
 {
 	while (n > 0) {
 		size_t k;
@@ -126,8 +129,8 @@ static int payload_append(struct part_writer *w, const uint8_t *p, size_t n, str
 
 /* ---- opening and ending ---- */
 
-static int writer_setup(struct part_writer *w, struct part_header *h, const uint8_t fk[32],
-			struct err *e)
+static int writer_setup(struct part_writer *w, struct part_header *h,
+			const uint8_t fk[32], struct err *e)
 {
 	if (part_header_encode(h, fk, &w->header, e) < 0)
 		return -1;
@@ -193,16 +196,16 @@ static size_t record_limit(enum record_type type)
 	return type == RECORD_BODY || type == RECORD_HEAD ? FRAME_MAX : NODE_MAX;
 }
 
-int part_writer_record(struct part_writer *w, enum record_type type, enum record_codec codec,
-		       const uint8_t id[32], const uint8_t *data, size_t clen, size_t ulen,
-		       uint64_t *offset, struct err *e)
+int part_writer_record(struct part_writer *w, enum record_type type,
+		       enum record_codec codec, const uint8_t id[32], const uint8_t *data,
+		       size_t clen, size_t ulen, uint64_t *offset, struct err *e)
 {
 	uint8_t head[RECORD_HEAD_LEN] = { (uint8_t)type, (uint8_t)codec };
 	uint8_t *first;
 
 	if (ulen > record_limit(type) || clen > ulen)
-		return err_set(e, ERR_FAILED, "record: %zu of %zu bytes, over the limits", clen,
-			       ulen);
+		return err_set(e, ERR_FAILED, "record: %zu of %zu bytes, over the limits",
+			       clen, ulen);
 	wire_set32(head + 4, (uint32_t)clen);
 	wire_set32(head + 8, (uint32_t)ulen);
 	memcpy(head + 16, id, 32);
@@ -245,7 +248,8 @@ static void slots_give(struct part_writer *w, struct part_trailer *t)
 }
 
 int part_writer_finish(struct part_writer *w, struct part_trailer *t,
-		       const uint8_t parent_chain[32], const struct secret *host, struct err *e)
+		       const uint8_t parent_chain[32], const struct secret *host,
+		       struct err *e)
 {
 	auto_bytes struct bytes raw = BYTES_EMPTY;
 

@@ -1,8 +1,9 @@
-/* Stanzas: the file key (for pruners the list key), sealed once to each recipient's X25519 key
- * under an agreed key that depends on archive and stream (docs/format.md section 6).
+/* Stanzas: the file key (for pruners the list key), sealed once to each recipient's
+ * X25519 key under an agreed key that depends on archive and stream (docs/format.md
+ * section 6).
  *
- * The nonce is zero: a wrapping key comes from an ephemeral key and a recipient, and seals one
- * message. */
+ * The nonce is zero: a wrapping key comes from an ephemeral key and a recipient, and
+ * seals one message. */
 #include "archive/part.h"
 
 #include <string.h>
@@ -36,8 +37,9 @@ static void stanza_ad(const struct part_header *h, uint8_t ad[AD_LEN])
 }
 
 /* WK of section 6; false where the agreement gives zero. */
-static bool wrap_key(const struct part_header *h, enum key_role role, const uint8_t pk[32],
-		     const uint8_t sk[32], const uint8_t peer[32], uint8_t wk[32])
+static bool wrap_key(const struct part_header *h, enum key_role role,
+		     const uint8_t pk[32], const uint8_t sk[32], const uint8_t peer[32],
+		     uint8_t wk[32])
 {
 	uint8_t shared[32], msg[32 + 32 + 16 + 16];
 	bool ok = crypto_x_agree(sk, peer, shared);
@@ -53,14 +55,15 @@ static bool wrap_key(const struct part_header *h, enum key_role role, const uint
 }
 
 int stanza_seal(const struct part_header *h, enum key_role role, const uint8_t pk[32],
-		const uint8_t eph_sk[32], const uint8_t payload[32], uint8_t out[STANZA_LEN],
-		struct err *e)
+		const uint8_t eph_sk[32], const uint8_t payload[32],
+		uint8_t out[STANZA_LEN], struct err *e)
 {
 	uint8_t wk[32], ad[AD_LEN];
 
 	if (!wrap_key(h, role, pk, eph_sk, pk, wk)) {
 		crypto_wipe(wk, sizeof(wk));
-		return err_set(e, ERR_KEY, "recipient key: not a usable X25519 public key");
+		return err_set(e, ERR_KEY,
+			       "recipient key: not a usable X25519 public key");
 	}
 	stanza_head(role, pk, out);
 	stanza_ad(h, ad);
@@ -103,8 +106,8 @@ int stanza_open(const struct part_header *h, enum key_role role, const uint8_t s
 		return 1;
 	stanza_ad(h, ad);
 	ok = wrap_key(h, role, pk, sk, h->eph_pk, wk) &&
-	     crypto_open(wk, zero_nonce, ad, sizeof(ad), s + SEALED_AT, STANZA_LEN - SEALED_AT,
-			 payload);
+	     crypto_open(wk, zero_nonce, ad, sizeof(ad), s + SEALED_AT,
+			 STANZA_LEN - SEALED_AT, payload);
 	crypto_wipe(wk, sizeof(wk));
 	if (!ok)
 		return err_set(e, ERR_DAMAGED, "stanza of this key does not open");

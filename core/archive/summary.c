@@ -1,5 +1,6 @@
-/* The summary: what a list shows of a snapshot, sealed in its final trailer under the stream's list
- * key, so that a pruner sees dates and sizes but no names (docs/format.md section 8).
+/* The summary: what a list shows of a snapshot, sealed in its final trailer under the
+ * stream's list key, so that a pruner sees dates and sizes but no names (docs/format.md
+ * section 8).
  *
  * The nonce is zero: the key comes from the header's hash and seals one summary. */
 #include "archive/part.h"
@@ -20,8 +21,8 @@ static void summary_key(const uint8_t list_key[32], const uint8_t hh[32], uint8_
 	crypto_b2("vs1.summary", list_key, 32, hh, 32, sk, 32);
 }
 
-void summary_seal(const struct summary *s, const uint8_t list_key[32], const uint8_t hh[32],
-		  uint8_t out[SUMMARY_LEN + 16])
+void summary_seal(const struct summary *s, const uint8_t list_key[32],
+		  const uint8_t hh[32], uint8_t out[SUMMARY_LEN + 16])
 {
 	uint8_t plain[SUMMARY_LEN] = { 0 }, sk[32];
 
@@ -59,8 +60,8 @@ static bool summary_decode(const uint8_t plain[SUMMARY_LEN], struct summary *out
 	out->reemitted = cursor_u64(&c);
 	out->changed_bytes = cursor_u64(&c);
 	cursor_zeros(&c, c.left);
-	return cursor_done(&c) && out->level <= LEVEL_MAX && out->grade >= GRADE_STOPPED &&
-	       out->grade <= GRADE_FUZZY;
+	return cursor_done(&c) && out->level <= LEVEL_MAX &&
+	       out->grade >= GRADE_STOPPED && out->grade <= GRADE_FUZZY;
 }
 
 int summary_open(const uint8_t sealed[SUMMARY_LEN + 16], const uint8_t list_key[32],

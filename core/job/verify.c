@@ -91,6 +91,24 @@ static int check_parts(struct verify *v, enum verify_depth depth, struct err *e)
 	return check_part(v, v->x->name, depth, e);
 }
 
+/* Whether the trailer of X continues the chain of PARENT's. */
+static int check_link(struct verify *v, const struct snapshot *parent, struct err *e)
+{
+	struct part_reader *own = NULL, *before = NULL;
+	int result = 0;
+
+	if (part_reader_open(v->h->store, &v->h->d, v->x->name, &own, e) == 0 &&
+	    part_reader_open(v->h->store, &v->h->d, parent->name, &before, e) == 0) {
+		if (!part_trailer_chain_fits(&own->trailer, before->trailer.chain))
+			damage(v, "it does not continue the chain of the snapshot before it");
+	} else {
+		result = note_or_fail(v, e);
+	}
+	part_reader_free(own);
+	part_reader_free(before);
+	return result;
+}
+
 /* The chain binds each snapshot to its parent's: with the parent at hand it can be checked. */
 static int check_chain(struct verify *v, struct err *e)
 {
@@ -99,20 +117,21 @@ static int check_chain(struct verify *v, struct err *e)
 	for (size_t i = 0; v->x->has_parent && i < v->s->n; i++)
 		if (memcmp(v->s->snapshots[i].archive.id, v->x->parent.id, 16) == 0)
 			parent = &v->s->snapshots[i];
-	if (parent && parent->state != SNAPSHOT_DAMAGED &&
-	    memcmp(parent->archive.trailer_hash, v->x->parent.trailer_hash, 32) != 0)
+	if (!parent || parent->state == SNAPSHOT_DAMAGED)
+		return 0;
+	if (memcmp(parent->archive.trailer_hash, v->x->parent.trailer_hash, 32) != 0) {
 		damage(v, "its parent is not the snapshot that it names");
-	(void)e;
-	return 0;
+		return 0;
+	}
+	return check_link(v, parent, e);
 }
 
-static int count_entry(const struct pax *p, struct totals *t)
+static void count_entry(const struct pax *p, struct totals *t)
 {
 	t->entries++;
 	t->files += p->type == PAX_FILE;
 	t->dirs += p->type == PAX_DIR;
 	t->bytes += p->type == PAX_FILE ? p->size : 0;
-	return 0;
 }
 
 static int check_entries(struct verify *v, struct reader *r, struct err *e)
@@ -137,7 +156,7 @@ static int check_entries(struct verify *v, struct reader *r, struct err *e)
 		if (p->body_len != en.body_len)
 			return err_set(e, ERR_DAMAGED, "%s: header and content differ in size",
 				       p->path);
-		(void)count_entry(p, &got);
+		count_entry(p, &got);
 		report_progress(v->report, &at);
 	}
 	if (more < 0)

@@ -102,8 +102,8 @@ static inline void kit_stanza_add(struct part_header *h, enum key_role role,
 
 	h->stanzas = realloc(h->stanzas, (h->n_stanzas + 1) * STANZA_LEN);
 	assert_non_null(h->stanzas);
-	assert_int_equal(stanza_seal(h, role, pk, kit.eph->b, payload, h->stanzas[h->n_stanzas],
-				     &e),
+	assert_int_equal(stanza_seal(h, role, pk, kit.eph->b, payload,
+				     h->stanzas[h->n_stanzas], &e),
 			 0);
 	h->n_stanzas++;
 }
@@ -155,7 +155,8 @@ static inline uint8_t kit_byte(size_t no, size_t at)
 	return (uint8_t)((at * 7 + at / 251 + no * 13) | 1);
 }
 
-static inline void kit_record(struct part_writer *w, size_t no, size_t len, uint64_t *offset)
+static inline void kit_record(struct part_writer *w, size_t no, size_t len,
+			      uint64_t *offset)
 {
 	auto_free uint8_t *data = malloc(len ? len : 1);
 	uint8_t id[32] = { (uint8_t)no };
@@ -164,13 +165,13 @@ static inline void kit_record(struct part_writer *w, size_t no, size_t len, uint
 	assert_non_null(data);
 	for (size_t i = 0; i < len; i++)
 		data[i] = kit_byte(no, i);
-	assert_int_equal(part_writer_record(w, RECORD_BODY, CODEC_RAW, id, data, len, len, offset,
-					    &e),
+	assert_int_equal(part_writer_record(w, RECORD_BODY, CODEC_RAW, id, data, len, len,
+					    offset, &e),
 			 0);
 }
 
-/* Write it with N records of the lengths given, signed with HOST, and commit it under p->name, or
- * the name it should have if that is empty; what was there is replaced. */
+/* Write it with N records of the lengths given, signed with HOST, and commit it under
+ * p->name, or the name it should have if that is empty; what was there is replaced. */
 static inline void kit_part_write(struct kit_part *p, const size_t *lens, size_t n,
 				  uint64_t *offsets, const struct secret *host)
 {

@@ -250,17 +250,17 @@ static void test_little_gain(void **state)
 	struct err e = ERR_EMPTY;
 
 	(void)state;
-	fill_random(buffer, 131072);
-	memset(buffer + 16384, 'x', 1500); /* where the probe sees it */
+	fill_random(buffer, FRAME_CONTENT);
+	memset(buffer + 16384, 'x', 4000); /* where the probe sees it; enough for zstd */
 	n_compressed = 0;
-	frame_reset(frame, RECORD_BODY, 131072);
-	put_chunk(buffer, 131072);
+	frame_reset(frame, RECORD_BODY, FRAME_CONTENT);
+	put_chunk(buffer, FRAME_CONTENT);
 	assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
 	assert_int_equal(n_compressed, 1);
 	assert_int_equal(frame->codec, CODEC_RAW);
-	memset(buffer + 16384, 'x', 3000);
-	frame_reset(frame, RECORD_BODY, 131072);
-	put_chunk(buffer, 131072);
+	memset(buffer + 16384, 'x', 12000);
+	frame_reset(frame, RECORD_BODY, FRAME_CONTENT);
+	put_chunk(buffer, FRAME_CONTENT);
 	assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
 	assert_int_equal(frame->codec, CODEC_ZSTD);
 }

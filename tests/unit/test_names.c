@@ -22,6 +22,7 @@
 
 static char dir[] = "/dev/shm/test_names.XXXXXX"; /* tmpfs: many files in little time */
 static int dir_fd = -1;
+static int next_fd; /* what the next descriptor will be, if none leaks */
 
 static int setup(void **state)
 {
@@ -30,6 +31,8 @@ static int setup(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	next_fd = dup(dir_fd);
+	(void)close(next_fd);
 	return dir_fd < 0 ? -1 : 0;
 }
 
@@ -38,7 +41,12 @@ static int teardown(void **state)
 	struct err e = ERR_EMPTY;
 
 	(void)state;
+	int fd = dup(dir_fd);
+
+	(void)close(fd);
 	(void)close(dir_fd);
+	if (fd != next_fd)
+		return -1;
 	return file_remove_tree(AT_FDCWD, dir, &e);
 }
 

@@ -125,8 +125,8 @@ static void trailer_both(void **state)
 	serves(&p, false, false);
 }
 
-/* Any bit of one trailer flipped, the last one or the one before it: degraded, and the part can be
- * read. */
+/* Any bit of one trailer flipped, the last one or the one before it: degraded, and the
+ * part can be read. */
 static void trailer_one(void **state)
 {
 	auto_part struct kit_part p;
@@ -135,7 +135,8 @@ static void trailer_one(void **state)
 	(void)state;
 	small_part(&p);
 	fd = kit_part_fd(&p);
-	for (size_t bit = 0; bit < 8 * T; bit += bit < 800 || bit > 8 * (T - 44) ? 1 : 41) {
+	for (size_t bit = 0; bit < 8 * T;
+	     bit += bit < 800 || bit > 8 * (T - 44) ? 1 : 41) {
 		flip(fd, 8 * TRAILER_B + bit);
 		serves(&p, false, true);
 		flip(fd, 8 * TRAILER_B + bit);
@@ -146,10 +147,12 @@ static void trailer_one(void **state)
 	serves(&p, false, false);
 }
 
-/* The first header and the last trailer gone, all zeros: the other two serve; and crosswise. */
+/* The first header and the last trailer gone, all zeros: the other two serve; and
+ * crosswise. */
 static void one_of_each(void **state)
 {
-	static const size_t headers[] = { 0, COPY_AT }, trailers[] = { TRAILER_A, TRAILER_B };
+	static const size_t headers[] = { 0, COPY_AT },
+			    trailers[] = { TRAILER_A, TRAILER_B };
 	static const uint8_t zeros[4096];
 
 	(void)state;
@@ -205,8 +208,8 @@ static void forget(struct part_reader *r)
 	r->segment_no = UINT64_MAX;
 }
 
-/* Any byte of a segment changed is found without a key by its slot, and with the key when it is
- * read; the other segment still can be read. */
+/* Any byte of a segment changed is found without a key by its slot, and with the key when
+ * it is read; the other segment still can be read. */
 static void segment_bytes(void **state)
 {
 	auto_part struct kit_part p;
@@ -228,15 +231,18 @@ static void segment_bytes(void **state)
 		forget(r);
 		if (part_reader_check_slot(r, i, &e) != -1 || e.kind != ERR_DAMAGED)
 			fail_msg("byte %zu is not noticed by the slot", at);
-		if (part_reader_read(r, offset, &out, 1, &e) != -1 || e.kind != ERR_DAMAGED)
+		if (part_reader_read(r, offset, &out, 1, &e) != -1 ||
+		    e.kind != ERR_DAMAGED)
 			fail_msg("byte %zu is not noticed by the seal", at);
 		flip(fd, 8 * (H + at) + at % 8);
 	}
 	flip(fd, 8 * H);
 	forget(r);
 	assert_int_equal(part_reader_check_slot(r, 1, &e), 0);
-	assert_int_equal(part_reader_read(r, SEGMENT_PAYLOAD, (uint8_t[1]){ 0 }, 1, &e), 0);
-	assert_int_equal(part_reader_read(r, SEGMENT_PAYLOAD - 1, (uint8_t[2]){ 0 }, 2, &e), -1);
+	assert_int_equal(part_reader_read(r, SEGMENT_PAYLOAD, (uint8_t[1]){ 0 }, 1, &e),
+			 0);
+	assert_int_equal(
+		part_reader_read(r, SEGMENT_PAYLOAD - 1, (uint8_t[2]){ 0 }, 2, &e), -1);
 	part_reader_free(r);
 }
 
@@ -285,8 +291,9 @@ static void segments_swapped(void **state)
 		uint8_t out;
 
 		assert_int_equal(part_reader_check_slot(r, i, &e), -1);
-		assert_int_equal(part_reader_read(r, (uint64_t)i * SEGMENT_PAYLOAD, &out, 1, &e),
-				 -1);
+		assert_int_equal(
+			part_reader_read(r, (uint64_t)i * SEGMENT_PAYLOAD, &out, 1, &e),
+			-1);
 	}
 	part_reader_free(r);
 }
@@ -302,15 +309,16 @@ static void cut(void **state)
 	(void)state;
 	small_part(&p);
 	fd = kit_part_fd(&p);
-	for (off_t len = FILE_LEN - 1; len >= 0; len -= len % 4096 < 2 || len % 512 == 511 ? 1 : 7) {
+	for (off_t len = FILE_LEN - 1; len >= 0;
+	     len -= len % 4096 < 2 || len % 512 == 511 ? 1 : 7) {
 		assert_int_equal(ftruncate(fd, len), 0);
 		if (kit_opens(&p) != -1)
 			fail_msg("cut to %lld is not noticed", (long long)len);
 	}
 }
 
-/* The file grown by any number of zeros, or by a piece of itself of any number of pages, is
- * refused. */
+/* The file grown by any number of zeros, or by a piece of itself of any number of pages,
+ * is refused. */
 static void grown(void **state)
 {
 	static uint8_t raw[FILE_LEN];
@@ -321,7 +329,8 @@ static void grown(void **state)
 	small_part(&p);
 	fd = kit_part_fd(&p);
 	get(fd, raw, FILE_LEN, 0);
-	for (off_t more = 1; more <= 40000; more += more % 4096 < 2 || more % 4096 == 4095 ? 1 : 13) {
+	for (off_t more = 1; more <= 40000;
+	     more += more % 4096 < 2 || more % 4096 == 4095 ? 1 : 13) {
 		assert_int_equal(ftruncate(fd, FILE_LEN + more), 0);
 		if (kit_opens(&p) != -1)
 			fail_msg("%lld zeros are not noticed", (long long)more);
@@ -377,12 +386,13 @@ static void one_more_byte(void **state)
 	}
 }
 
-/* Neither an empty file, nor one of zeros, nor a footer that says anything makes a part, and no
- * footer makes the reader ask for more than the file has. */
+/* Neither an empty file, nor one of zeros, nor a footer that says anything makes a part,
+ * and no footer makes the reader ask for more than the file has. */
 static void rubbish(void **state)
 {
-	static const uint32_t said[] = { 0, 1, 4095, 4096, 8192, 12288, 1 << 20, 4 << 20, 8 << 20,
-					 0x80000000, 0xfffff000, UINT32_MAX };
+	static const uint32_t said[] = { 0,	  1,	      4095,	  4096,
+					 8192,	  12288,      1 << 20,	  4 << 20,
+					 8 << 20, 0x80000000, 0xfffff000, UINT32_MAX };
 	auto_part struct kit_part p;
 	auto_close int fd = -1;
 	uint8_t footer[40] = { 0 };
@@ -404,8 +414,8 @@ static void rubbish(void **state)
 		}
 }
 
-/* Both trailers say another number of segments than the file has: refused, whatever it is, and
- * nothing is allocated for it. */
+/* Both trailers say another number of segments than the file has: refused, whatever it
+ * is, and nothing is allocated for it. */
 static void count_lies(void **state)
 {
 	auto_part struct kit_part p;
@@ -428,13 +438,20 @@ static void count_lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(header_both),	    cmocka_unit_test(header_one),
-		cmocka_unit_test(trailer_both),	    cmocka_unit_test(trailer_one),
-		cmocka_unit_test(one_of_each),	    cmocka_unit_test(large),
-		cmocka_unit_test(segment_bytes),    cmocka_unit_test(cache_after_failure),
-		cmocka_unit_test(segments_swapped), cmocka_unit_test(cut),
-		cmocka_unit_test(grown),	    cmocka_unit_test(segment_count),
-		cmocka_unit_test(rubbish),	    cmocka_unit_test(count_lies),
+		cmocka_unit_test(header_both),
+		cmocka_unit_test(header_one),
+		cmocka_unit_test(trailer_both),
+		cmocka_unit_test(trailer_one),
+		cmocka_unit_test(one_of_each),
+		cmocka_unit_test(large),
+		cmocka_unit_test(segment_bytes),
+		cmocka_unit_test(cache_after_failure),
+		cmocka_unit_test(segments_swapped),
+		cmocka_unit_test(cut),
+		cmocka_unit_test(grown),
+		cmocka_unit_test(segment_count),
+		cmocka_unit_test(rubbish),
+		cmocka_unit_test(count_lies),
 		cmocka_unit_test(one_more_byte),
 	};
 

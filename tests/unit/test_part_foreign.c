@@ -1,4 +1,5 @@
-/* Whole parts of the wrong host, store, name or place: forged, foreign, renamed, impossible. */
+/* Whole parts of the wrong host, store, name or place: forged, foreign, renamed,
+ * impossible. */
 #include "part_kit.h"
 
 static const size_t small[] = { 1000, 20000 }; /* two segments */
@@ -15,7 +16,8 @@ static void other_signer(void **state)
 	kit_refused(&p, "signature");
 }
 
-/* Header and signature by a host key that has no grant: refused (T31), until it has one. */
+/* Header and signature by a host key that has no grant: refused (T31), until it has one.
+ */
 static void no_grant(void **state)
 {
 	auto_part struct kit_part p;
@@ -59,13 +61,13 @@ static void write_renamed(struct kit_part *p, const char *old, const char *new)
 	memcpy(right, p->name, sizeof(right));
 	at = strstr(right, old);
 	assert_non_null(at);
-	(void)snprintf(p->name, sizeof(p->name), "%.*s%s%s", (int)(at - right), right, new,
-		       at + strlen(old));
+	(void)snprintf(p->name, sizeof(p->name), "%.*s%s%s", (int)(at - right), right,
+		       new, at + strlen(old));
 	kit_part_write(p, small, 2, offsets, kit.host);
 }
 
-/* Sequence number, archive id, part number, stream id, and what kind of part it is must be those
- * of the name; host and volume in it are hints. */
+/* Sequence number, archive id, part number, stream id, and what kind of part it is must
+ * be those of the name; host and volume in it are hints. */
 static void names(void **state)
 {
 	static const struct {
@@ -73,11 +75,16 @@ static void names(void **state)
 		bool final;
 		int result;
 	} cases[] = {
-		{ "0000000007-", "0000000008-", true, -1 }, { "0000000007-", "7-", true, -1 },
-		{ "-a7", "-a8", true, -1 },		    { ".vsf", ".0001.vsa", true, -1 },
-		{ ".vsf", ".vsg", true, -1 },		    { ".0002.vsa", ".vsf", false, -1 },
-		{ ".0002.vsa", ".0001.vsa", false, -1 },    { ".0002.vsa", ".2.vsa", false, -1 },
-		{ ".0002.vsa", ".0002.vsa", false, 0 },	    { ".vsf", ".vsf", true, 0 },
+		{ "0000000007-", "0000000008-", true, -1 },
+		{ "0000000007-", "7-", true, -1 },
+		{ "-a7", "-a8", true, -1 },
+		{ ".vsf", ".0001.vsa", true, -1 },
+		{ ".vsf", ".vsg", true, -1 },
+		{ ".0002.vsa", ".vsf", false, -1 },
+		{ ".0002.vsa", ".0001.vsa", false, -1 },
+		{ ".0002.vsa", ".2.vsa", false, -1 },
+		{ ".0002.vsa", ".0002.vsa", false, 0 },
+		{ ".vsf", ".vsf", true, 0 },
 		{ "/web/db.", "/other/thing.", true, 0 },
 	};
 
@@ -112,12 +119,13 @@ static void places(void **state)
 	(void)snprintf(q.name, sizeof(q.name), "s/%s", base);
 	kit_part_write(&q, small, 2, offsets, kit.host);
 	assert_int_equal(kit_opens(&q), -1);
-	assert_int_equal(part_reader_open(kit.store, &kit.d, "s/web/x/none.vsf", &r, &e), 1);
+	assert_int_equal(part_reader_open(kit.store, &kit.d, "s/web/x/none.vsf", &r, &e),
+			 1);
 	assert_null(r);
 }
 
-/* What a last part says of itself must be possible: its number, its parent, its dependencies,
- * its ROOT. */
+/* What a last part says of itself must be possible: its number, its parent, its
+ * dependencies, its ROOT. */
 static void impossible(void **state)
 {
 	(void)state;

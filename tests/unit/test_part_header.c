@@ -62,7 +62,8 @@ static void layout(void **state)
 	assert_memory_equal(raw.p + 16, h.store_id, 16);
 	assert_memory_equal(raw.p + 32, h.stream.id, 16);
 	assert_memory_equal(raw.p + 48, h.archive_id, 16);
-	assert_memory_equal(raw.p + 64, "\7\0\0\0\0\0\0\0\2\0\0\0\x0e\1\1\0\3\0\0\0\1\0\0\0", 24);
+	assert_memory_equal(raw.p + 64,
+			    "\7\0\0\0\0\0\0\0\2\0\0\0\x0e\1\1\0\3\0\0\0\1\0\0\0", 24);
 	assert_memory_equal(raw.p + 88, h.stream.host_pk, 32);
 	assert_true(wire_get64(raw.p + 120) == (uint64_t)-5);
 	assert_memory_equal(raw.p + 128, h.eph_pk, 32);
@@ -75,7 +76,8 @@ static void layout(void **state)
 	assert_memory_equal(hash, h.hash, 32);
 }
 
-/* The longest names and most stanzas fit and come out; more stanzas, or none, are refused. */
+/* The longest names and most stanzas fit and come out; more stanzas, or none, are
+ * refused. */
 static void limits(void **state)
 {
 	auto_header struct part_header h, got;
@@ -101,7 +103,8 @@ static void limits(void **state)
 	assert_int_equal(raw.len, 12288);
 }
 
-/* A header that just fills its 4096 bytes takes no more, one byte more takes 4096 more. */
+/* A header that just fills its 4096 bytes takes no more, one byte more takes 4096 more.
+ */
 static void exact_fit(void **state)
 {
 	auto_header struct part_header h;
@@ -143,28 +146,36 @@ static void ranges(void **state)
 		uint64_t value;
 		int result;
 	} cases[] = {
-		{ 72, 4, 2, 0 },	{ 0, 1, 0x88, -1 },   { 7, 1, 0x1b, -1 },
-		{ 8, 2, 0, -1 },	{ 8, 2, 2, -1 },      { 10, 2, 1, -1 },
-		{ 10, 2, 2, -1 },	{ 10, 2, 4, -1 },     { 10, 2, 0x8000, -1 },
-		{ 12, 4, 0, -1 },	{ 12, 4, 4095, -1 },  { 12, 4, 8192, -1 },
-		{ 12, 4, 0x10001000, -1 }, { 64, 8, 0, -1 },  { 72, 4, 0, -1 },
-		{ 76, 1, 13, -1 },	{ 77, 1, 0, -1 },     { 77, 1, 2, -1 },
-		{ 78, 1, 0, -1 },	{ 78, 1, 2, -1 },     { 78, 1, 4, -1 },
-		{ 79, 1, 1, -1 },	{ 84, 2, 0, -1 },     { 84, 2, 2, -1 },
-		{ 84, 2, 65, -1 },	{ 84, 2, 65535, -1 }, { 86, 1, 1, -1 },
-		{ 87, 1, 1, -1 },	{ 176, 2, 0, -1 },    { 176, 2, 64, -1 },
-		{ 178, 2, 0, -1 },	{ 178, 2, 4096, -1 }, { 178, 2, 65535, -1 },
-		{ 180, 4, 3811, -1 },	{ 180, 4, 3812, -1 }, { 180, 4, UINT32_MAX, -1 },
-		{ 249, 1, 0, -1 },	{ 252, 1, 0, -1 },    { 253, 1, 1, -1 },
-		{ 4063, 1, 1, -1 },	{ 64, 8, UINT64_MAX, 0 },
+		{ 72, 4, 2, 0 },	   { 0, 1, 0x88, -1 },
+		{ 7, 1, 0x1b, -1 },	   { 8, 2, 0, -1 },
+		{ 8, 2, 2, -1 },	   { 10, 2, 1, -1 },
+		{ 10, 2, 2, -1 },	   { 10, 2, 4, -1 },
+		{ 10, 2, 0x8000, -1 },	   { 12, 4, 0, -1 },
+		{ 12, 4, 4095, -1 },	   { 12, 4, 8192, -1 },
+		{ 12, 4, 0x10001000, -1 }, { 64, 8, 0, -1 },
+		{ 72, 4, 0, -1 },	   { 76, 1, 13, -1 },
+		{ 77, 1, 0, -1 },	   { 77, 1, 2, -1 },
+		{ 78, 1, 0, -1 },	   { 78, 1, 2, -1 },
+		{ 78, 1, 4, -1 },	   { 79, 1, 1, -1 },
+		{ 84, 2, 0, -1 },	   { 84, 2, 2, -1 },
+		{ 84, 2, 65, -1 },	   { 84, 2, 65535, -1 },
+		{ 86, 1, 1, -1 },	   { 87, 1, 1, -1 },
+		{ 176, 2, 0, -1 },	   { 176, 2, 64, -1 },
+		{ 178, 2, 0, -1 },	   { 178, 2, 4096, -1 },
+		{ 178, 2, 65535, -1 },	   { 180, 4, 3811, -1 },
+		{ 180, 4, 3812, -1 },	   { 180, 4, UINT32_MAX, -1 },
+		{ 249, 1, 0, -1 },	   { 252, 1, 0, -1 },
+		{ 253, 1, 1, -1 },	   { 4063, 1, 1, -1 },
+		{ 64, 8, UINT64_MAX, 0 },
 	};
 	auto_header struct part_header h;
 
 	(void)state;
 	kit_header(&h, 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(decode_with(&h, cases[i].at, cases[i].size, cases[i].value),
-				 cases[i].result);
+		assert_int_equal(
+			decode_with(&h, cases[i].at, cases[i].size, cases[i].value),
+			cases[i].result);
 }
 
 /* Decode a header that is right but for its counts, and longer than it need be. */
@@ -210,7 +221,8 @@ static void counts(void **state)
 	assert_int_equal(decode_counts(1, 1, VOLUME_NAME_MAX + 1), -1);
 }
 
-/* What the stream id is made of cannot be changed without it: kind, nonce, name, host key. */
+/* What the stream id is made of cannot be changed without it: kind, nonce, name, host
+ * key. */
 static void stream_id_bound(void **state)
 {
 	static const size_t at[] = { 32, 47, 88, 119, 160, 175, 251, 252 };
@@ -220,11 +232,12 @@ static void stream_id_bound(void **state)
 	kit_header(&h, 1);
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
 		assert_int_equal(decode_with(&h, at[i], 1, 0x42), -1);
-	assert_int_equal(decode_with(&h, 248, 1, 'v'), 0); /* the host label is not in it */
+	assert_int_equal(decode_with(&h, 248, 1, 'v'),
+			 0); /* the host label is not in it */
 }
 
-/* TLVs: unknown ones are passed over, one that must be known is refused, as is a predecessor of
- * the wrong size. */
+/* TLVs: unknown ones are passed over, one that must be known is refused, as is a
+ * predecessor of the wrong size. */
 static void tlvs(void **state)
 {
 	uint8_t tlv[36] = { 1, 0, 32, 0 };
@@ -239,7 +252,8 @@ static void tlvs(void **state)
 	assert_int_equal(decode_with(&h, 253, 2, 0x8001), -1);
 	assert_int_equal(decode_with(&h, 255, 2, 31), -1);
 	assert_int_equal(decode_with(&h, 255, 2, 33), -1);
-	assert_int_equal(decode_with(&h, 255, 2, 28), -1); /* then 4 bytes: an empty TLV 0 */
+	assert_int_equal(decode_with(&h, 255, 2, 28),
+			 -1); /* then 4 bytes: an empty TLV 0 */
 }
 
 /* Cut anywhere, it is refused, and nothing beyond the end is read. */
@@ -262,8 +276,8 @@ static void cut(void **state)
 	}
 }
 
-/* The mac is that of the file key over all but itself: any flipped bit and another key are
- * found. */
+/* The mac is that of the file key over all but itself: any flipped bit and another key
+ * are found. */
 static void mac(void **state)
 {
 	auto_header struct part_header h;
@@ -293,7 +307,8 @@ static void names(void **state)
 	part_header_name(&h, true, name, sizeof(name));
 	assert_string_equal(name, "0000000007-a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7.vsf");
 	part_header_name(&h, false, name, sizeof(name));
-	assert_string_equal(name, "0000000007-a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7.12345.vsa");
+	assert_string_equal(name,
+			    "0000000007-a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7.12345.vsa");
 	h.part = 1;
 	part_header_name(&h, false, name, sizeof(name));
 	assert_string_equal(name, "0000000007-a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7.0001.vsa");
@@ -302,11 +317,11 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	   cmocka_unit_test(layout),
-		cmocka_unit_test(limits),	   cmocka_unit_test(exact_fit),
-		cmocka_unit_test(ranges),	   cmocka_unit_test(stream_id_bound),
-		cmocka_unit_test(tlvs),		   cmocka_unit_test(cut),
-		cmocka_unit_test(mac),		   cmocka_unit_test(names),
+		cmocka_unit_test(round_trip), cmocka_unit_test(layout),
+		cmocka_unit_test(limits),     cmocka_unit_test(exact_fit),
+		cmocka_unit_test(ranges),     cmocka_unit_test(stream_id_bound),
+		cmocka_unit_test(tlvs),	      cmocka_unit_test(cut),
+		cmocka_unit_test(mac),	      cmocka_unit_test(names),
 		cmocka_unit_test(counts),
 	};
 

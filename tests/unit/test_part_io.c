@@ -1,4 +1,5 @@
-/* Parts written and read back: records, padding, sealing, and how much work reading is. */
+/* Parts written and read back: records, padding, sealing, and how much work reading is.
+ */
 #include <dlfcn.h>
 #include <sodium.h>
 
@@ -11,11 +12,10 @@ static const uint8_t no_chain[32];
 
 static unsigned opened;
 
-int crypto_aead_chacha20poly1305_ietf_decrypt(unsigned char *m, unsigned long long *m_len,
-					      unsigned char *nsec, const unsigned char *c,
-					      unsigned long long c_len, const unsigned char *ad,
-					      unsigned long long ad_len,
-					      const unsigned char *nonce, const unsigned char *key)
+int crypto_aead_chacha20poly1305_ietf_decrypt(
+	unsigned char *m, unsigned long long *m_len, unsigned char *nsec,
+	const unsigned char *c, unsigned long long c_len, const unsigned char *ad,
+	unsigned long long ad_len, const unsigned char *nonce, const unsigned char *key)
 {
 	int (*real)(unsigned char *, unsigned long long *, unsigned char *,
 		    const unsigned char *, unsigned long long, const unsigned char *,
@@ -87,8 +87,8 @@ static void many_fill(void)
 
 /* ---- cases ---- */
 
-/* Records of many lengths, over many segments, come out as they went in, however they are asked
- * for, and after them only zeros; the segments are padded. */
+/* Records of many lengths, over many segments, come out as they went in, however they are
+ * asked for, and after them only zeros; the segments are padded. */
 static void round_trip(void **state)
 {
 	static const size_t steps[] = { 1000, 16366, 16367, 100000, 1 << 30 };
@@ -131,10 +131,12 @@ static void file_layout(void **state)
 	assert_int_equal(store_get(kit.store, p.name, 1 << 20, &raw, &e), 0);
 	assert_int_equal(raw.len, 2 * 4096 + 3 * 16384 + 2 * 4096);
 	assert_memory_equal(raw.p, raw.p + 4096 + 3 * 16384, 4096);
-	assert_memory_equal(raw.p + 2 * 4096 + 3 * 16384, raw.p + 3 * 4096 + 3 * 16384, 4096);
+	assert_memory_equal(raw.p + 2 * 4096 + 3 * 16384, raw.p + 3 * 4096 + 3 * 16384,
+			    4096);
 }
 
-/* `first` of each segment points at the first record that begins in it, FFFF where none does. */
+/* `first` of each segment points at the first record that begins in it, FFFF where none
+ * does. */
 static void first_field(void **state)
 {
 	auto_part struct kit_part p;
@@ -164,8 +166,8 @@ static void first_field(void **state)
 	part_reader_free(r);
 }
 
-/* A record that just fills the segment needs no second one; one byte more does; a record after a
- * full segment begins at 0 of the next. */
+/* A record that just fills the segment needs no second one; one byte more does; a record
+ * after a full segment begins at 0 of the next. */
 static void exact_fit(void **state)
 {
 	static const struct {
@@ -263,14 +265,15 @@ static void random_reads(void **state)
 			n = part_reader_length(r) - at;
 		assert_int_equal(part_reader_read(r, at, got, n, &e), 0);
 		assert_memory_equal(got, want + at, n);
-		assert_int_equal(part_reader_check_slot(r, (uint32_t)i % r->trailer.n_segments,
-							&e),
+		assert_int_equal(part_reader_check_slot(
+					 r, (uint32_t)i % r->trailer.n_segments, &e),
 				 0);
 	}
 	part_reader_free(r);
 }
 
-/* Nothing is read outside of the record stream, nor before the key is there, nor with another. */
+/* Nothing is read outside of the record stream, nor before the key is there, nor with
+ * another. */
 static void outside(void **state)
 {
 	auto_part struct kit_part p;
@@ -316,8 +319,8 @@ static struct bytes sealed_of(uint32_t no, uint32_t *n)
 	kit_part_name(&p);
 	assert_int_equal(store_part_begin(kit.store, "kit", &file, &e), 0);
 	assert_int_equal(part_writer_open(file, &p.h, kit.fk, &w, &e), 0);
-	assert_int_equal(part_writer_record(w, RECORD_BODY, CODEC_RAW, id, zeros, 300000, 300000,
-					    &offset, &e),
+	assert_int_equal(part_writer_record(w, RECORD_BODY, CODEC_RAW, id, zeros, 300000,
+					    300000, &offset, &e),
 			 0);
 	assert_int_equal(part_writer_finish(w, &p.t, no_chain, kit.host, &e), 0);
 	part_writer_free(w);
@@ -331,8 +334,8 @@ static struct bytes sealed_of(uint32_t no, uint32_t *n)
 	return raw;
 }
 
-/* Equal segments of one part, and equal parts of one archive, are sealed to different bytes: no
- * key stream is used twice (T30). */
+/* Equal segments of one part, and equal parts of one archive, are sealed to different
+ * bytes: no key stream is used twice (T30). */
 static void never_twice(void **state)
 {
 	auto_bytes struct bytes a = BYTES_EMPTY, b = BYTES_EMPTY;
@@ -353,7 +356,8 @@ static void never_twice(void **state)
 		}
 }
 
-/* Segments are what section 7 says: key, nonce with index and last, no associated data. */
+/* Segments are what section 7 says: key, nonce with index and last, no associated data.
+ */
 static void sealing(void **state)
 {
 	auto_part struct kit_part p;
@@ -437,14 +441,15 @@ static void record_limits(void **state)
 	assert_int_equal(part_writer_open(file, &p.h, kit.fk, &w, &e), 0);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
 		assert_int_equal(part_writer_record(w, cases[i].type, CODEC_ZSTD, id, id,
-						    cases[i].clen, cases[i].ulen, &offset, &e),
+						    cases[i].clen, cases[i].ulen, &offset,
+						    &e),
 				 cases[i].result);
 	part_writer_free(w);
 	store_part_free(file);
 }
 
-/* PADMÉ as the paper has it, in steps of one: the next length with no more than S significant
- * bits after the first E-S. */
+/* PADMÉ as the paper has it, in steps of one: the next length with no more than S
+ * significant bits after the first E-S. */
 static uint64_t padme_slowly(uint64_t n)
 {
 	unsigned e = 0, s = 0, z;
@@ -459,7 +464,8 @@ static uint64_t padme_slowly(uint64_t n)
 	return n;
 }
 
-/* part_padme is that, for all that a part can have and more; the largest part is a fixed point. */
+/* part_padme is that, for all that a part can have and more; the largest part is a fixed
+ * point. */
 static void padme(void **state)
 {
 	(void)state;
@@ -477,12 +483,12 @@ static void padme(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),	 cmocka_unit_test(file_layout),
-		cmocka_unit_test(first_field),	 cmocka_unit_test(exact_fit),
-		cmocka_unit_test(no_records),	 cmocka_unit_test(opens_once),
-		cmocka_unit_test(random_reads),	 cmocka_unit_test(outside),
-		cmocka_unit_test(never_twice),	 cmocka_unit_test(sealing),
-		cmocka_unit_test(fits),		 cmocka_unit_test(record_limits),
+		cmocka_unit_test(round_trip),	cmocka_unit_test(file_layout),
+		cmocka_unit_test(first_field),	cmocka_unit_test(exact_fit),
+		cmocka_unit_test(no_records),	cmocka_unit_test(opens_once),
+		cmocka_unit_test(random_reads), cmocka_unit_test(outside),
+		cmocka_unit_test(never_twice),	cmocka_unit_test(sealing),
+		cmocka_unit_test(fits),		cmocka_unit_test(record_limits),
 		cmocka_unit_test(padme),
 	};
 

@@ -38,11 +38,13 @@ static struct bytes encoded(struct part_trailer *t)
 	struct bytes raw = BYTES_EMPTY;
 	struct err e = ERR_EMPTY;
 
-	assert_int_equal(part_trailer_encode(t, kit.store_id, no_chain, kit.host, &raw, &e), 0);
+	assert_int_equal(
+		part_trailer_encode(t, kit.store_id, no_chain, kit.host, &raw, &e), 0);
 	return raw;
 }
 
-/* Decode from memory of exactly this size, so that a sanitizer sees every step outside. */
+/* Decode from memory of exactly this size, so that a sanitizer sees every step outside.
+ */
 static int decoded(const uint8_t *p, size_t n, struct part_trailer *got, struct err *e)
 {
 	auto_free uint8_t *copy = malloc(n);
@@ -111,7 +113,8 @@ static void round_trip_plain(void **state)
 	assert_int_equal(got.n_deps, 0);
 }
 
-/* Fields lie where the format says; hash, signature, chain and footer are those of section 8. */
+/* Fields lie where the format says; hash, signature, chain and footer are those of
+ * section 8. */
 static void layout(void **state)
 {
 	auto_trailer struct part_trailer t;
@@ -142,8 +145,8 @@ static void layout(void **state)
 	crypto_b2("vs1.chain", NULL, 0, joined, 64, hash, 32);
 	assert_memory_equal(raw.p + chain_at, hash, 32);
 	crypto_b2("vs1.trailer", NULL, 0, raw.p, end, hash, 32);
-	assert_true(crypto_verify_hash(kit.grant.sign_pk, "vs1.trailer", kit.store_id, 16, hash,
-				       raw.p + end));
+	assert_true(crypto_verify_hash(kit.grant.sign_pk, "vs1.trailer", kit.store_id, 16,
+				       hash, raw.p + end));
 	assert_true(crypto_is_zero(raw.p + end + 64, 4096 - 40 - end - 64));
 	assert_memory_equal(raw.p + 4056, hash, 32);
 	assert_memory_equal(raw.p + 4088, "\0\x10\0\0VEND", 8);
@@ -163,8 +166,8 @@ static void flips(void **state)
 		struct err e = ERR_EMPTY;
 
 		raw.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		if (part_trailer_decode(raw.p, raw.len, kit.store_id, kit.grant.sign_pk, &got,
-					&e) != -1)
+		if (part_trailer_decode(raw.p, raw.len, kit.store_id, kit.grant.sign_pk,
+					&got, &e) != -1)
 			fail_msg("bit %zu is not noticed", bit);
 		assert_int_equal(e.kind, ERR_DAMAGED);
 		raw.p[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -184,10 +187,11 @@ static void signer(void **state)
 	trailer_fill(&t, 2, false);
 	raw = encoded(&t);
 	crypto_sign_public(kit.reader->b, other_pk);
-	assert_int_equal(part_trailer_decode(raw.p, raw.len, kit.store_id, other_pk, &got, &e),
-			 -1);
-	assert_int_equal(part_trailer_decode(raw.p, raw.len, other_id, kit.grant.sign_pk, &got,
-					     &e),
+	assert_int_equal(
+		part_trailer_decode(raw.p, raw.len, kit.store_id, other_pk, &got, &e),
+		-1);
+	assert_int_equal(part_trailer_decode(raw.p, raw.len, other_id, kit.grant.sign_pk,
+					     &got, &e),
 			 -1);
 }
 
@@ -230,7 +234,7 @@ static void ranges(void **state)
 		int result;
 	} cases[] = {
 		{ 196, 1, 1, 0 }, /* root_offset */
-		{ 12, 4, 3, 0 },	/* flags */
+		{ 12, 4, 3, 0 },  /* flags */
 		{ 12, 4, 5, -1 },
 		{ 12, 4, 0x80000001, -1 },
 		{ 12, 4, 0, -1 }, /* not final, but with all that */
@@ -250,7 +254,8 @@ static void ranges(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		if (decode_with(cases[i].at, cases[i].size, cases[i].value) != cases[i].result)
+		if (decode_with(cases[i].at, cases[i].size, cases[i].value) !=
+		    cases[i].result)
 			fail_msg("case %zu", i);
 }
 
@@ -351,16 +356,20 @@ static void limits(void **state)
 
 	(void)state;
 	trailer_fill(&t, most + 1, false);
-	assert_int_equal(part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), -1);
+	assert_int_equal(
+		part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), -1);
 	t.n_segments = 0;
 	raw.len = 0;
-	assert_int_equal(part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), -1);
+	assert_int_equal(
+		part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), -1);
 	t.n_segments = 1;
 	t.final = true;
-	assert_int_equal(part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), -1);
+	assert_int_equal(
+		part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), -1);
 	t.final = false;
 	t.n_segments = most;
-	assert_int_equal(part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), 0);
+	assert_int_equal(
+		part_trailer_encode(&t, kit.store_id, no_chain, kit.host, &raw, &e), 0);
 	assert_int_equal(raw.len, 4 << 20);
 	assert_int_equal(decoded(raw.p, raw.len, &got, &e), 0);
 	part_trailer_free(&t);
@@ -377,7 +386,8 @@ static void chain(void **state)
 
 	(void)state;
 	trailer_fill(&t, 1, true);
-	assert_int_equal(part_trailer_encode(&t, kit.store_id, parent, kit.host, &raw, &e), 0);
+	assert_int_equal(
+		part_trailer_encode(&t, kit.store_id, parent, kit.host, &raw, &e), 0);
 	assert_true(part_trailer_chain_fits(&t, parent));
 	assert_false(part_trailer_chain_fits(&t, no_chain));
 	t.body_hash[0] ^= 1;

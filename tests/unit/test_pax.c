@@ -362,7 +362,7 @@ static void refuses_bad_records(void **state)
 					   "mtime=x",	   "hdrcharset=KOI8",
 					   "GNU.sparse.major=0", "GNU.sparse.map=1,2",
 					   "uname=root",   "comment=x",
-					   "VENDOR.x=y",   "SCHILY.realsize=3",
+					   "VENDOR.x=y",   "SCHILY.realsize=3", "SCHILY.xattr.=x",
 					   "size=9223372036854775808" };
 	static char deep[1200] = "path=.", twice[100], longer[5000];
 	size_t n;
@@ -464,6 +464,11 @@ static void refuses_bad_structure(void **state)
 	memset(pax_room + 124, 0xff, 12);
 	set_sum(pax_room);
 	refuse(n, "bad size");
+	n = header_of('0', "./x", "");
+	memset(pax_room + 136, 0xff, 12);
+	memcpy(pax_room + 136, "\x80\0\0\0", 4);
+	set_sum(pax_room);
+	refuse(n, "bad time");
 }
 
 /* Selection goes by whole components. */

@@ -66,7 +66,7 @@ int linkat(int from, const char *name, int to, const char *as, int how)
 static struct err err;
 static char scratch[64], path[128], previous[160];
 
-static void run(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
 {
 	char command[1000];
 	va_list ap;

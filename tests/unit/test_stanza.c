@@ -55,7 +55,8 @@ static void several(void **state)
 	assert_memory_equal(got, kit.list_key, 32);
 }
 
-/* A pruner's stanza is not one of a reader's, nor the other way round, even for the same key. */
+/* A pruner's stanza is not one of a reader's, nor the other way round, even for the same
+ * key. */
 static void prune_apart(void **state)
 {
 	auto_header struct part_header h;
@@ -72,7 +73,8 @@ static void prune_apart(void **state)
 	assert_int_equal(stanza_open(&h, KEY_PRUNE, p.sk, got, &e), 1);
 }
 
-/* Any bit of a stanza flipped: not found any more (role, kid), or found and refused (sealed). */
+/* Any bit of a stanza flipped: not found any more (role, kid), or found and refused
+ * (sealed). */
 static void tampered(void **state)
 {
 	static const uint8_t nothing[32];
@@ -100,13 +102,13 @@ static void tampered(void **state)
 	}
 }
 
-/* A stanza opens only in a header of the same store, stream, archive, number, host and ephemeral
- * key; it is the same in every part. */
+/* A stanza opens only in a header of the same store, stream, archive, number, host and
+ * ephemeral key; it is the same in every part. */
 static void bound(void **state)
 {
 	struct part_header h;
-	uint8_t *fields[] = { h.store_id, h.stream.id, h.archive_id, (uint8_t *)&h.seq,
-			      h.stream.host_pk, h.eph_pk };
+	uint8_t *fields[] = { h.store_id,	 h.stream.id,	   h.archive_id,
+			      (uint8_t *)&h.seq, h.stream.host_pk, h.eph_pk };
 	struct err e = ERR_EMPTY;
 	uint8_t got[32];
 
@@ -132,7 +134,8 @@ static void low_order(void **state)
 
 	(void)state;
 	kit_header_bare(&h, 1);
-	assert_int_equal(stanza_seal(&h, KEY_READER, zero, kit.eph->b, kit.fk, out, &e), -1);
+	assert_int_equal(stanza_seal(&h, KEY_READER, zero, kit.eph->b, kit.fk, out, &e),
+			 -1);
 	assert_int_equal(e.kind, ERR_KEY);
 }
 

@@ -64,8 +64,8 @@ static void refused(void **state)
 	}
 }
 
-/* A summary that is sealed well but has a field no summary has is refused: each zero, the grade,
- * the level. */
+/* A summary that is sealed well but has a field no summary has is refused: each zero, the
+ * grade, the level. */
 static void fields(void **state)
 {
 	static const struct {
@@ -73,8 +73,9 @@ static void fields(void **state)
 		uint8_t value;
 		int result;
 	} cases[] = {
-		{ 255, 0, 0 }, { 16, 4, -1 }, { 17, 0, -1 }, { 17, 4, -1 },  { 18, 1, -1 },
-		{ 28, 1, -1 }, { 31, 1, -1 }, { 72, 1, -1 }, { 255, 1, -1 }, { 71, 1, 0 },
+		{ 255, 0, 0 },	{ 16, 4, -1 }, { 17, 0, -1 }, { 17, 4, -1 },
+		{ 18, 1, -1 },	{ 28, 1, -1 }, { 31, 1, -1 }, { 72, 1, -1 },
+		{ 255, 1, -1 }, { 71, 1, 0 },
 	};
 	uint8_t sealed[SUMMARY_LEN + 16], sk[32];
 
@@ -101,7 +102,8 @@ static void layout(void **state)
 	summary_seal(&sample, kit.list_key, hh, sealed);
 	crypto_b2("vs1.summary", kit.list_key, 32, hh, 32, sk, 32);
 	assert_true(crypto_open(sk, zero_nonce, NULL, 0, sealed, sizeof(sealed), plain));
-	assert_true(wire_get64(plain) == (uint64_t)-1 && wire_get64(plain + 8) == (uint64_t)-2);
+	assert_true(wire_get64(plain) == (uint64_t)-1 &&
+		    wire_get64(plain + 8) == (uint64_t)-2);
 	assert_true(plain[16] == 2 && plain[17] == 2);
 	assert_true(wire_get32(plain + 20) == 3 && wire_get32(plain + 24) == 4);
 	for (size_t i = 0; i < 4; i++)

@@ -11,11 +11,14 @@
 /* An area is any number of whole TLVs, also none; a cut one does not fit. */
 static void whole_only(void **state)
 {
-	static const uint8_t area[] = { 1, 0, 2, 0, 'a', 'b', 5, 0, 0, 0, 1, 0, 1, 0, 'c' };
+	static const uint8_t area[] = {
+		1, 0, 2, 0, 'a', 'b', 5, 0, 0, 0, 1, 0, 1, 0, 'c'
+	};
 
 	(void)state;
 	for (size_t n = 0; n <= sizeof(area); n++)
-		assert_int_equal(tlv_fits(area, n), n == 0 || n == 6 || n == 10 || n == 15);
+		assert_int_equal(tlv_fits(area, n),
+				 n == 0 || n == 6 || n == 10 || n == 15);
 }
 
 /* A type that must be known is refused, since none is; others are passed over. */
@@ -31,7 +34,9 @@ static void must_know(void **state)
 /* The first of a type is found, an empty one too; a missing one is not. */
 static void find(void **state)
 {
-	static const uint8_t area[] = { 1, 0, 2, 0, 'a', 'b', 5, 0, 0, 0, 1, 0, 1, 0, 'c' };
+	static const uint8_t area[] = {
+		1, 0, 2, 0, 'a', 'b', 5, 0, 0, 0, 1, 0, 1, 0, 'c'
+	};
 	size_t len = 9;
 
 	(void)state;

@@ -114,7 +114,8 @@ static void hashes(void **state)
 	(void)state;
 	each_case("b2", i, v)
 	{
-		auto_bytes struct bytes key = bytes_of(v, "key"), msg = bytes_of(v, "msg");
+		auto_bytes struct bytes key = bytes_of(v, "key"),
+					msg = bytes_of(v, "msg");
 		uint8_t out[64];
 		size_t n = number(v, "n");
 
@@ -266,12 +267,12 @@ static void header_fill(json_t *v, struct part_header *h)
 	h->stanzas = calloc(h->n_stanzas, STANZA_LEN);
 	assert_non_null(h->stanzas);
 	for (size_t i = 0; i < h->n_stanzas; i++)
-		assert_true(crypto_unhex(json_string_value(json_array_get(list, i)), h->stanzas[i],
-					 STANZA_LEN));
+		assert_true(crypto_unhex(json_string_value(json_array_get(list, i)),
+					 h->stanzas[i], STANZA_LEN));
 }
 
-/* A header is encoded to these bytes, with this hash; it decodes to what it is made of, and the
- * mac fits. */
+/* A header is encoded to these bytes, with this hash; it decodes to what it is made of,
+ * and the mac fits. */
 static void headers(void **state)
 {
 	size_t i;
@@ -377,7 +378,8 @@ static void summary_keys(void **state)
 		copy_of(v, "hh", hh, 32);
 		copy_of(v, "summary_key", sk, 32);
 		summary_seal(&s, list_key, hh, sealed);
-		assert_true(crypto_open(sk, zero_nonce, NULL, 0, sealed, sizeof(sealed), plain));
+		assert_true(crypto_open(sk, zero_nonce, NULL, 0, sealed, sizeof(sealed),
+					plain));
 		assert_int_equal(wire_get64(plain + 32), 5);
 	}
 }
