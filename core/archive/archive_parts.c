@@ -80,13 +80,16 @@ int archive_parts_key(const struct part_reader *r, const struct reader_keys *key
 
 /* ---- one archive ---- */
 
-/* What all parts of an archive share (section 6). */
+/* Parts differ only in number, date and mac (section 6); volume and nonce are in the stream's id. */
 static bool same_archive(const struct part_header *a, const struct part_header *b)
 {
 	return memcmp(a->store_id, b->store_id, sizeof(a->store_id)) == 0 &&
 	       memcmp(a->stream.id, b->stream.id, sizeof(a->stream.id)) == 0 &&
 	       memcmp(a->archive_id, b->archive_id, sizeof(a->archive_id)) == 0 &&
 	       memcmp(a->eph_pk, b->eph_pk, sizeof(a->eph_pk)) == 0 && a->seq == b->seq &&
+	       a->epoch == b->epoch && strcmp(a->stream.host, b->stream.host) == 0 &&
+	       a->tlv.len == b->tlv.len &&
+	       (a->tlv.len == 0 || memcmp(a->tlv.p, b->tlv.p, a->tlv.len) == 0) &&
 	       a->n_stanzas == b->n_stanzas &&
 	       memcmp(a->stanzas, b->stanzas, a->n_stanzas * STANZA_LEN) == 0;
 }
@@ -295,7 +298,7 @@ static size_t place_of(const struct archive_parts *a, const struct part_reader *
 	return (a->last + 1) % ARCHIVE_PARTS_AWAKE;
 }
 
-int archive_parts_get(struct archive_parts *a, const struct place *at, struct part_reader **out,
+int archive_parts_get(struct archive_parts *a, const struct record_place *at, struct part_reader **out,
 		      struct err *e)
 {
 	const struct archive *x = archive_find(a, at->seq);

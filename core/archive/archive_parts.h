@@ -15,7 +15,7 @@
 #include "archive/part.h"
 
 struct err;
-struct place;
+struct record_place;
 struct reader_keys;
 struct store;
 
@@ -43,7 +43,7 @@ void archive_parts_close(struct archive_parts *a);
 /* The snapshot's own last part. */
 struct part_reader *archive_parts_final(const struct archive_parts *a);
 /* The part that AT names, ready to be read until the next call but one. */
-int archive_parts_get(struct archive_parts *a, const struct place *at, struct part_reader **out,
+int archive_parts_get(struct archive_parts *a, const struct record_place *at, struct part_reader **out,
 		      struct err *e);
 
 /* The file key of R's archive, by the first of KEYS that has a stanza: 32 bytes at FK, which is

@@ -89,13 +89,20 @@ static int stream_add(struct catalog *c, struct catalog_stream *s, struct err *e
 
 static int dir_load(struct load *l, struct catalog_dir *d, struct err *e)
 {
-	char text[1600];
+	char text[1600], place[512];
 
 	if (catalog_dir_read(d, e) < 0)
 		return -1;
 	if (d->known) {
 		if (!stream_wanted(l->filter, &d->stream.stream))
 			return 0;
+		stream_dir(&d->stream.stream, place, sizeof(place));
+		if (strcmp(place, d->stream.dir) != 0) {
+			/* A copy: taken for the stream, it would be there twice. */
+			(void)snprintf(text, sizeof(text), "holds the stream whose place is %s",
+				       place);
+			return problem(l, d->stream.dir, text, e);
+		}
 		if (catalog_judge(d, e) < 0)
 			return -1;
 		return stream_add(l->out, &d->stream, e);

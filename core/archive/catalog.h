@@ -60,8 +60,9 @@ struct catalog_filter {
 };
 /* HOST_SECRET (may be NULL) gives list keys of own streams; KEYS (may be NULL, or n = 0) open a
  * ROOT for the others.  A damaged file is a snapshot in state DAMAGED, not an error; where not
- * even a header of a stream directory verifies, the stream is left out and reported through
- * PROBLEMS (appended lines, may be NULL). */
+ * even a header of a stream directory verifies, or it is not the place of the stream whose
+ * header does, the directory is left out and reported through PROBLEMS (appended lines, may be
+ * NULL). */
 int catalog_load(struct store *store, const struct descriptor *d,
 		 const struct catalog_filter *filter, const struct secret *host_secret,
 		 const struct reader_keys *keys, struct catalog *out, struct bytes *problems,

@@ -270,7 +270,7 @@ static bool is_files_fault(const struct err *e)
 }
 
 /* 1: it is gone meanwhile. */
-static int snapshot_open(struct catalog_dir *d, const char *base, struct found *f,
+static int snapshot_open(struct catalog_dir *d, const char *base, bool is_dir, struct found *f,
 			 struct err *e)
 {
 	struct part_reader *r = NULL;
@@ -280,6 +280,10 @@ static int snapshot_open(struct catalog_dir *d, const char *base, struct found *
 	if (!name_decode(base, &f->x.archive)) {
 		f->x.archive = (struct archive_id){ .seq = 0 };
 		damaged(f, "is not the name of a snapshot");
+		return 0;
+	}
+	if (is_dir) {
+		damaged(f, "is a directory");
 		return 0;
 	}
 	opened = part_reader_open(d->store, d->d, f->x.name, &r, &why);
@@ -297,7 +301,7 @@ static int final_listed(struct catalog_dir *d, const char *base, bool is_dir, ui
 			struct err *e)
 {
 	struct found f = { .x.state = SNAPSHOT_DAMAGED };
-	int result = 0;
+	int result;
 
 	f.x.problem = strdup("");
 	if (!f.x.problem || asprintf(&f.x.name, "%s/%s", d->stream.dir, base) < 0) {
@@ -305,10 +309,7 @@ static int final_listed(struct catalog_dir *d, const char *base, bool is_dir, ui
 		return err_memory(e);
 	}
 	f.x.stored = is_dir ? 0 : size + (stem_fits(d, base) ? d->stem_size : 0);
-	if (is_dir)
-		damaged(&f, "is a directory");
-	else
-		result = snapshot_open(d, base, &f, e);
+	result = snapshot_open(d, base, is_dir, &f, e);
 	if (result == 0)
 		result = found_add(d, &f, e);
 	if (result != 0)

@@ -141,7 +141,7 @@ static bool all_verified(const struct catalog_dir *d, size_t from, uint64_t seq)
 	for (; from < d->n && d->all[from].x.archive.seq <= seq; from++) {
 		if (d->all[from].x.archive.seq != seq)
 			continue;
-		if (!d->all[from].verified || d->all[from].x.state == SNAPSHOT_DAMAGED)
+		if (d->all[from].x.state == SNAPSHOT_DAMAGED)
 			return false;
 		any = true;
 	}

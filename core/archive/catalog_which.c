@@ -180,8 +180,7 @@ static bool date_exists(const struct tm *tm)
 	struct tm day = { .tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday };
 
 	(void)timegm(&day);
-	return day.tm_mon == tm->tm_mon && day.tm_mday == tm->tm_mday && tm->tm_hour < 24 &&
-	       tm->tm_min < 60;
+	return day.tm_mon == tm->tm_mon && tm->tm_hour < 24 && tm->tm_min < 60;
 }
 
 /* The first millisecond after what the date names: 0, or 1 where it is not a date. */

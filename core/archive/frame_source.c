@@ -32,18 +32,18 @@ void frame_source_close(struct frame_source *f)
 	*f = (struct frame_source){ .parts = NULL };
 }
 
-static int name_record(const struct part_reader *r, const struct place *at, struct err *e)
+static int name_record(const struct part_reader *r, const struct record_place *at, struct err *e)
 {
 	return err_in(e, "%s: record at %llu", r->name, (unsigned long long)at->offset);
 }
 
-static bool same_place(const struct place *a, const struct place *b)
+static bool same_place(const struct record_place *a, const struct record_place *b)
 {
 	return a->seq == b->seq && a->part == b->part && a->offset == b->offset;
 }
 
 static int slot_load(struct frame_source *f, struct frame_slot *s, enum record_type type,
-		     const struct place *at, struct err *e)
+		     const struct record_place *at, struct err *e)
 {
 	struct part_reader *r = NULL;
 	struct record rec;

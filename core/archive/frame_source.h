@@ -16,7 +16,7 @@ struct unpacker;
 
 struct frame_slot {
 	struct unpacked *frame;
-	struct place at;
+	struct record_place at;
 	bool loaded;
 };
 

@@ -66,7 +66,7 @@ static int check_identity(const struct reader *r, struct err *e)
 static int load_root(struct reader *r, struct err *e)
 {
 	struct part_reader *final = archive_parts_final(&r->parts);
-	struct place at = { .seq = final->header.seq, .part = final->header.part };
+	struct record_place at = { .seq = final->header.seq, .part = final->header.part };
 
 	if (stream_keys_new(&r->keys, e) < 0 ||
 	    archive_parts_get(&r->parts, &at, &final, e) < 0 ||
@@ -200,6 +200,8 @@ static int entry_take(struct reader *r, struct reader_entry *en, struct err *e)
 				     .body_len = body_len };
 	if (!cursor_ok(&h->group))
 		return damaged_list(r, "a group ends within an entry", e);
+	if (header_len == 0 && body_len == 0)
+		return damaged_list(r, "a gap of no bytes", e);
 	if (body_len > h->body || (header_len > 0 && h->entries == 0))
 		return damaged_list(r, "an extent holds more than it says", e);
 	h->body -= body_len;

@@ -157,14 +157,14 @@ void series_free(struct series *s)
 
 /* ---- records ---- */
 
-int series_record(struct series *s, const struct outgoing *r, struct place *at, struct err *e)
+int series_record(struct series *s, const struct outgoing *r, struct record_place *at, struct err *e)
 {
 	if (!part_writer_fits(s->part, r->clen, s->max_segments) && part_roll(s, e) < 0)
 		return -1;
 	if (!part_writer_fits(s->part, r->clen, s->max_segments))
 		return err_set(e, ERR_FAILED, "a record of %zu bytes does not fit in a part",
 			       r->clen);
-	*at = (struct place){ .seq = s->header.seq, .part = s->header.part };
+	*at = (struct record_place){ .seq = s->header.seq, .part = s->header.part };
 	if (part_writer_record(s->part, r->type, r->codec, r->id, r->data, r->clen, r->ulen,
 			       &at->offset, e) < 0)
 		return -1;

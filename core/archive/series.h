@@ -11,7 +11,7 @@
 #include "archive/part.h"
 
 struct err;
-struct place;
+struct record_place;
 struct series;
 struct writer_options;
 
@@ -27,7 +27,7 @@ struct outgoing {
 /* What O points to, but its descriptor and predecessor, is borrowed throughout. */
 int series_open(const struct writer_options *o, struct series **out, struct err *e);
 /* Append a record; *at is where it lies. */
-int series_record(struct series *s, const struct outgoing *r, struct place *at, struct err *e);
+int series_record(struct series *s, const struct outgoing *r, struct record_place *at, struct err *e);
 /* Finish the last part: fsynced, without its name.  *t (final) comes with root_offset; parts,
  * parent and summary are filled here. */
 int series_stage(struct series *s, struct part_trailer *t, const struct summary *sum,

@@ -14,14 +14,14 @@ enum tree_stream { TREE_BODY = 1, TREE_HEAD = 2 };
 #define TREE_LEVEL_NONE 255
 
 /* Where a record lies. */
-struct place {
+struct record_place {
 	uint64_t seq;
 	uint32_t part;
 	uint64_t offset;
 };
 
 struct extent {
-	struct place at;
+	struct record_place at;
 	uint64_t offset, length;
 	uint64_t entries, body; /* head stream only */
 	uint8_t check[8];
@@ -30,7 +30,7 @@ struct extent {
 /* A reference to a node, or the top of a tree. */
 struct tree_ref {
 	uint8_t level; /* of the node named; TREE_LEVEL_NONE: empty stream */
-	struct place at;
+	struct record_place at;
 	uint64_t length, entries, body;
 	uint8_t id[16];
 };

@@ -20,7 +20,7 @@ struct open_node {
 	struct bytes plain; /* HEAD_ROOM bytes for later, then the items */
 	uint32_t n;
 	uint64_t length, entries, body;
-	struct place before;  /* of the last item */
+	struct record_place before;  /* of the last item */
 	struct tree_ref last; /* the last child, at levels above 0 */
 };
 
@@ -65,7 +65,7 @@ static int put_step(struct bytes *out, uint64_t from, uint64_t to, struct err *e
 	return wire_put_zigzag(out, d, e);
 }
 
-static int put_place(struct open_node *node, const struct place *at, struct err *e)
+static int put_place(struct open_node *node, const struct record_place *at, struct err *e)
 {
 	struct bytes *out = &node->plain;
 
@@ -128,7 +128,7 @@ static int close_node(struct tree_builder *b, uint8_t level, struct tree_ref *re
 	node->plain.len = 0;
 	node->n = 0;
 	node->length = node->entries = node->body = 0;
-	node->before = (struct place){ 0 };
+	node->before = (struct record_place){ 0 };
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct node_pos {
 	struct cursor c;
 	uint64_t n_left;
 	uint64_t at; /* in the stream: where the next item begins */
-	struct place before;
+	struct record_place before;
 };
 
 struct loaded {
@@ -85,7 +85,7 @@ static int damaged(struct err *e, const char *why)
 }
 
 /* A place is given as steps from the one before; none may lead out of range. */
-static bool take_place(struct node_pos *pos, struct place *at)
+static bool take_place(struct node_pos *pos, struct record_place *at)
 {
 	int64_t seq = cursor_zigzag(&pos->c), part = cursor_zigzag(&pos->c),
 		offset = cursor_zigzag(&pos->c);

@@ -305,7 +305,7 @@ static int drain(struct writer *w, struct err *e)
 }
 
 /* ROOT holds keys: its plaintext is wiped, and it is not compressed, so that no copy stays. */
-static int write_root(struct writer *w, const struct root *r, struct place *at, struct err *e)
+static int write_root(struct writer *w, const struct root *r, struct record_place *at, struct err *e)
 {
 	auto_bytes struct bytes plain = BYTES_EMPTY;
 	uint8_t id[32];
@@ -348,7 +348,7 @@ static void fill_summary(const struct writer *w, const struct root *r, struct su
 	s->reemitted = 0;
 }
 
-static int stage_trailer(struct writer *w, const struct summary *s, const struct place *root,
+static int stage_trailer(struct writer *w, const struct summary *s, const struct record_place *root,
 			 struct writer_result *out, struct err *e)
 {
 	struct part_trailer t = { .root_offset = root->offset };
@@ -369,7 +369,7 @@ static int stage_trailer(struct writer *w, const struct summary *s, const struct
 int writer_stage(struct writer *w, struct root *r, struct summary *s, struct writer_result *out,
 		 struct err *e)
 {
-	struct place root;
+	struct record_place root;
 
 	if (w->state != WRITER_OPEN || w->pending > 0)
 		return err_set(e, ERR_FAILED, "writer: asked to finish what did not go well");

@@ -1,6 +1,7 @@
-/* A stack, because entries come depth first: memory is bounded by the depth, not by the number of
- * directories.  A directory is 0700 until it is left; then it gets its own metadata, which its
- * children can no longer disturb (times), nor be disturbed by (mode 000, default ACLs, +i). */
+/* A stack, because entries come depth first: memory is bounded by the depth, not by the
+ * number of directories.  A directory is 0700 until it is left; then it gets its own
+ * metadata, which its children can no longer disturb (times), nor be disturbed by (mode
+ * 000, default ACLs, +i). */
 #include "source/dirs.h"
 
 #include <errno.h>
@@ -104,8 +105,9 @@ static int descend(struct dirs *d, const char *path, size_t end, struct err *e)
 		       path + top->path_len + 1);
 	fd = openat(top->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
-		return err_set(e, ERR_DAMAGED, "%.*s: is not a directory, but has entries",
-			       (int)end, path);
+		return err_set(e, ERR_DAMAGED,
+			       "%.*s: is not a directory, but has entries", (int)end,
+			       path);
 	if (fd < 0)
 		return err_sys(e, "%.*s: open directory", (int)end, path);
 	memcpy(d->path, path, end);

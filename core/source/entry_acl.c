@@ -1,5 +1,5 @@
-/* The kernel's form (linux/posix_acl_xattr.h): a version, then tag, permissions and id of each
- * entry, little-endian, ordered by tag, then id. */
+/* The kernel's form (linux/posix_acl_xattr.h): a version, then tag, permissions and id of
+ * each entry, little-endian, ordered by tag, then id. */
 #include "source/entry_acl.h"
 
 #include <archive.h>
@@ -44,14 +44,15 @@ static int by_tag(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static size_t collect(struct archive_entry *attrs, int type, struct ace *aces, size_t room)
+static size_t collect(struct archive_entry *attrs, int type, struct ace *aces,
+		      size_t room)
 {
 	int got_type, perm, tag, id;
 	const char *name;
 	size_t n = 0;
 
-	while (n < room && archive_entry_acl_next(attrs, type, &got_type, &perm, &tag, &id,
-						  &name) == ARCHIVE_OK) {
+	while (n < room && archive_entry_acl_next(attrs, type, &got_type, &perm, &tag,
+						  &id, &name) == ARCHIVE_OK) {
 		aces[n].tag = tag_of(tag);
 		aces[n].perm = (uint16_t)(perm & 7);
 		aces[n].id = aces[n].tag & 0x0a ? (uint32_t)id : UINT32_MAX;

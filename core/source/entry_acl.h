@@ -9,8 +9,9 @@ struct archive_entry;
 
 enum entry_acl_kind { ENTRY_ACL_ACCESS, ENTRY_ACL_DEFAULT };
 
-/* The ACL of ATTRS, malloc'ed; NULL if there is none beyond the mode.  An access ACL's mask goes
- * into the group bits of *MODE, for that is what they show.  -1: out of memory. */
+/* The ACL of ATTRS, malloc'ed; NULL if there is none beyond the mode.  An access ACL's
+ * mask goes into the group bits of *MODE, for that is what they show.  -1: out of memory.
+ */
 int entry_acl_encode(struct archive_entry *attrs, enum entry_acl_kind kind, void **out,
 		     size_t *n, uint32_t *mode);
 

@@ -1,5 +1,5 @@
-/* The target's directory is opened component by component: a link in the way is an attack, a
- * missing file is only a file that was left out. */
+/* The target's directory is opened component by component: a link in the way is an
+ * attack, a missing file is only a file that was left out. */
 #include "source/entry_link.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@
 
 static int hostile(const char *path, const char *target, struct err *e)
 {
-	return err_set(e, ERR_DAMAGED, "%s: link to %s, which is no file of the volume", path,
-		       target);
+	return err_set(e, ERR_DAMAGED, "%s: link to %s, which is no file of the volume",
+		       path, target);
 }
 
 static int missing(const char *path, const char *target, const struct report *r)
@@ -57,7 +57,8 @@ static int open_parent(int root, const char *target, const char *path, int *fd,
 /* An immutable or append-only file takes no second name; its flags go for the moment. */
 static int link_locked(int from, const char *base, int dir, const char *name)
 {
-	auto_close int fd = openat(from, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	auto_close int fd =
+		openat(from, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int flags = 0, none, status, sys;
 
 	if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0 ||

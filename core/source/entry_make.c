@@ -1,6 +1,6 @@
-/* An entry is made in its directory by its own name alone, and only where nothing is: so no link
- * is followed and nothing is overwritten.  A file gets its size first: what is not written then
- * is a hole. */
+/* An entry is made in its directory by its own name alone, and only where nothing is: so
+ * no link is followed and nothing is overwritten.  A file gets its size first: what is
+ * not written then is a hole. */
 #include "source/entry_make.h"
 
 #include <errno.h>
@@ -49,11 +49,12 @@ void entry_make_skip(const struct pax *pax, struct entry_file *file)
 	memcpy(file->path, pax->path, strlen(pax->path) + 1);
 }
 
-static int make_file(int dir, const char *name, const struct pax *pax, struct entry_file *file,
-		     const struct report *r, struct err *e)
+static int make_file(int dir, const char *name, const struct pax *pax,
+		     struct entry_file *file, const struct report *r, struct err *e)
 {
 	entry_make_skip(pax, file);
-	file->fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	file->fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			  0600);
 	if (file->fd < 0)
 		return entry_make_refused(file->path, "create", r, e);
 	entry_meta_early(&file->meta, file->fd);
@@ -65,7 +66,9 @@ static int make_file(int dir, const char *name, const struct pax *pax, struct en
 static int make_node(int dir, const char *name, const char *path, const struct pax *pax,
 		     const struct report *r, struct err *e)
 {
-	mode_t kind = pax->type == PAX_CHAR ? S_IFCHR : pax->type == PAX_BLOCK ? S_IFBLK : S_IFIFO;
+	mode_t kind = pax->type == PAX_CHAR    ? S_IFCHR
+		      : pax->type == PAX_BLOCK ? S_IFBLK
+					       : S_IFIFO;
 	dev_t dev = makedev(pax->dev_major, pax->dev_minor);
 	int status;
 
@@ -102,7 +105,8 @@ int entry_make_data(struct entry_file *file, uint64_t offset, const uint8_t *p, 
 	if (!file->open)
 		return err_set(e, ERR_DAMAGED, "content without a file");
 	if (offset > file->size || n > file->size - offset || n > file->want - file->got)
-		return err_set(e, ERR_DAMAGED, "%s: content beyond the file's end", file->path);
+		return err_set(e, ERR_DAMAGED, "%s: content beyond the file's end",
+			       file->path);
 	file->got += n;
 	if (file->fd >= 0 && file_pwrite(file->fd, p, n, (off_t)offset) < 0)
 		return err_sys(e, "%s: write", file->path);
@@ -120,7 +124,8 @@ int entry_make_close(struct entry_file *file, const struct report *r, struct err
 	if (fd >= 0 && file->got != file->want)
 		report_note(r, NOTE_RESTORE, file->path,
 			    "content is incomplete: %llu of %llu bytes",
-			    (unsigned long long)file->got, (unsigned long long)file->want);
+			    (unsigned long long)file->got,
+			    (unsigned long long)file->want);
 	if (fd >= 0)
 		entry_meta_apply(&file->meta, fd, NULL, file->path, r);
 	entry_meta_free(&file->meta);

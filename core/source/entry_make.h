@@ -22,8 +22,8 @@ struct entry_file {
 };
 
 /* Make PAX as NAME in the directory DIR.  Takes *META.  A regular file becomes *file, and
- * gets its metadata in entry_make_close.  ERR_DAMAGED: NAME is there already.  1: it could not be
- * made; reported. */
+ * gets its metadata in entry_make_close.  ERR_DAMAGED: NAME is there already.  1: it
+ * could not be made; reported. */
 int entry_make(int dir, const char *name, const char *path, const struct pax *pax,
 	       struct entry_meta *meta, struct entry_file *file, const struct report *r,
 	       struct err *e);
@@ -34,8 +34,8 @@ int entry_make_data(struct entry_file *file, uint64_t offset, const uint8_t *p, 
 /* The content is complete. */
 int entry_make_close(struct entry_file *file, const struct report *r, struct err *e);
 
-/* CALL on PATH failed with errno: the entry's own trouble (a note; returns 1), or the target's
- * (full, broken: -1), or the archive's (there already: -1, ERR_DAMAGED). */
+/* CALL on PATH failed with errno: the entry's own trouble (a note; returns 1), or the
+ * target's (full, broken: -1), or the archive's (there already: -1, ERR_DAMAGED). */
 int entry_make_refused(const char *path, const char *call, const struct report *r,
 		       struct err *e);
 

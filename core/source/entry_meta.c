@@ -1,6 +1,7 @@
-/* Order matters: chown takes capabilities and set-id bits away, so it comes first; an ACL changes
- * the mode's group bits; anything changes times; flags may forbid all of it.  Every call is our
- * own: archive_write_disk sets flags before times and hides which attribute failed. */
+/* Order matters: chown takes capabilities and set-id bits away, so it comes first; an ACL
+ * changes the mode's group bits; anything changes times; flags may forbid all of it.
+ * Every call is our own: archive_write_disk sets flags before times and hides which
+ * attribute failed. */
 #include "source/entry_meta.h"
 
 #include <archive.h>
@@ -34,8 +35,11 @@ int entry_meta_read(const uint8_t *header, size_t n, const struct pax *pax,
 	struct archive *a;
 	int status;
 
-	*out = (struct entry_meta){ .type = pax->type, .mode = pax->mode, .uid = pax->uid,
-				    .gid = pax->gid, .mtime = pax->mtime,
+	*out = (struct entry_meta){ .type = pax->type,
+				    .mode = pax->mode,
+				    .uid = pax->uid,
+				    .gid = pax->gid,
+				    .mtime = pax->mtime,
 				    .mtime_ns = pax->mtime_ns };
 	if (!pax->has_xattr && !pax->has_acl && !pax->has_flags)
 		return 0;
@@ -50,7 +54,8 @@ int entry_meta_read(const uint8_t *header, size_t n, const struct pax *pax,
 	/* A warning is about a name that is not UTF-8; names come from pax_parse. */
 	if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
 		(void)err_set(e, ERR_DAMAGED, "%s: header: %s", pax->path,
-			      archive_error_string(a) ? archive_error_string(a) : "unreadable");
+			      archive_error_string(a) ? archive_error_string(a)
+						      : "unreadable");
 	else if (!(out->attrs = archive_entry_clone(found)))
 		(void)err_memory(e);
 	(void)archive_read_free(a);
@@ -130,12 +135,14 @@ static bool decode_name(const char *in, char *out, size_t room)
 	return *in == '\0';
 }
 
-static void apply_xattr(const struct apply *a, const char *coded, const void *value, size_t n)
+static void apply_xattr(const struct apply *a, const char *coded, const void *value,
+			size_t n)
 {
 	char name[XATTR_NAME_MAX + 1], call[XATTR_NAME_MAX + 32];
 
 	if (!decode_name(coded, name, sizeof(name)) || strncmp(name, "system.", 7) == 0) {
-		report_note(a->report, NOTE_RESTORE, a->path, "xattr %.200s: left out", coded);
+		report_note(a->report, NOTE_RESTORE, a->path, "xattr %.200s: left out",
+			    coded);
 		return;
 	}
 	if (set_xattr(a, name, value, n) == 0)
@@ -153,7 +160,8 @@ static void apply_xattrs(const struct apply *a)
 	if (!a->m->attrs)
 		return;
 	(void)archive_entry_xattr_reset(a->m->attrs);
-	while (archive_entry_xattr_next(a->m->attrs, &name, &value, &n) == ARCHIVE_OK && name)
+	while (archive_entry_xattr_next(a->m->attrs, &name, &value, &n) == ARCHIVE_OK &&
+	       name)
 		apply_xattr(a, name, value, n);
 }
 
@@ -169,7 +177,8 @@ static void remove_acl(const struct apply *a, const char *name)
 static void apply_acl(const struct apply *a, enum entry_acl_kind kind, uint32_t *mode)
 {
 	bool is_default = kind == ENTRY_ACL_DEFAULT;
-	const char *name = is_default ? "system.posix_acl_default" : "system.posix_acl_access";
+	const char *name =
+		is_default ? "system.posix_acl_default" : "system.posix_acl_access";
 	auto_free void *value = NULL;
 	size_t n = 0;
 
@@ -185,7 +194,8 @@ static void apply_acl(const struct apply *a, enum entry_acl_kind kind, uint32_t 
 
 static void apply_mode(const struct apply *a, uint32_t mode)
 {
-	int status = a->fd >= 0 ? fchmod(a->fd, mode) : fchmodat(AT_FDCWD, a->name, mode, 0);
+	int status =
+		a->fd >= 0 ? fchmod(a->fd, mode) : fchmodat(AT_FDCWD, a->name, mode, 0);
 
 	if (status < 0)
 		refused(a, "set mode");
@@ -246,7 +256,8 @@ void entry_meta_early(const struct entry_meta *m, int fd)
 		set_flags(fd, FS_NOCOW_FL, 0, &failed);
 }
 
-/* Some refusals are silent: setgid without CAP_FSETID, dates that a file system cannot hold. */
+/* Some refusals are silent: setgid without CAP_FSETID, dates that a file system cannot
+ * hold. */
 static void check(const struct apply *a, uint32_t mode)
 {
 	struct stat st;
@@ -258,13 +269,14 @@ static void check(const struct apply *a, uint32_t mode)
 	if (a->m->type != PAX_SYMLINK && (st.st_mode & 07777) != mode)
 		report_note(a->report, NOTE_RESTORE, a->path, "mode is %04o, not %04o",
 			    (unsigned int)(st.st_mode & 07777), (unsigned int)mode);
-	if (st.st_mtim.tv_sec != a->m->mtime || st.st_mtim.tv_nsec != (long)a->m->mtime_ns)
+	if (st.st_mtim.tv_sec != a->m->mtime ||
+	    st.st_mtim.tv_nsec != (long)a->m->mtime_ns)
 		report_note(a->report, NOTE_RESTORE, a->path,
 			    "time is not kept exactly by the file system");
 }
 
-void entry_meta_apply(const struct entry_meta *m, int fd, const char *name, const char *path,
-		      const struct report *r)
+void entry_meta_apply(const struct entry_meta *m, int fd, const char *name,
+		      const char *path, const struct report *r)
 {
 	struct apply a = { .m = m, .fd = fd, .name = name, .path = path, .report = r };
 	uint32_t mode = m->mode;

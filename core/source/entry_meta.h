@@ -1,4 +1,5 @@
-/* The metadata of one entry, and setting it on the thing that was made.  Extracting child only. */
+/* The metadata of one entry, and setting it on the thing that was made.  Extracting child
+ * only. */
 #ifndef SOURCE_ENTRY_META_H
 #define SOURCE_ENTRY_META_H
 
@@ -25,13 +26,14 @@ int entry_meta_read(const uint8_t *header, size_t n, const struct pax *pax,
 		    struct entry_meta *out, struct err *e);
 void entry_meta_free(struct entry_meta *m);
 
-/* Flags that only an empty file or directory takes (no copy on write).  Failures show later. */
+/* Flags that only an empty file or directory takes (no copy on write).  Failures show
+ * later. */
 void entry_meta_early(const struct entry_meta *m, int fd);
 
-/* Owner, xattrs, ACLs, mode, times, flags, in this order, then a look whether they are so.  On FD,
- * or, with FD -1, on NAME in the current directory, never following a link.  What is refused is
- * a note for PATH. */
-void entry_meta_apply(const struct entry_meta *m, int fd, const char *name, const char *path,
-		      const struct report *r);
+/* Owner, xattrs, ACLs, mode, times, flags, in this order, then a look whether they are
+ * so.  On FD, or, with FD -1, on NAME in the current directory, never following a link.
+ * What is refused is a note for PATH. */
+void entry_meta_apply(const struct entry_meta *m, int fd, const char *name,
+		      const char *path, const struct report *r);
 
 #endif

@@ -1,6 +1,6 @@
-/* The job's side of the extracting child.  The job may never block for good: it writes only what
- * the socket takes, and reads the child's notes while it waits.  After the child said what went
- * wrong, or died, every call fails with that. */
+/* The job's side of the extracting child.  The job may never block for good: it writes
+ * only what the socket takes, and reads the child's notes while it waits.  After the
+ * child said what went wrong, or died, every call fails with that. */
 #include "source/extract.h"
 
 #include <errno.h>
@@ -90,10 +90,12 @@ static int child_died(struct extract *x, struct err *e)
 		;
 	x->pid = 0;
 	if (WIFSIGNALED(status))
-		(void)err_set(&x->why, ERR_FAILED, "extracting child: killed by signal %d (%s)",
+		(void)err_set(&x->why, ERR_FAILED,
+			      "extracting child: killed by signal %d (%s)",
 			      WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		(void)err_set(&x->why, ERR_FAILED, "extracting child: ended with status %d",
+		(void)err_set(&x->why, ERR_FAILED,
+			      "extracting child: ended with status %d",
 			      WEXITSTATUS(status));
 	return fail(x, e);
 }
@@ -156,7 +158,8 @@ static int take_replies(struct extract *x, struct err *e)
 			return bad_reply(x, e);
 		if (x->have - at < sizeof(head) + head.len)
 			break;
-		if (take_reply(x, head.type, x->reply + at + sizeof(head), head.len, e) < 0)
+		if (take_reply(x, head.type, x->reply + at + sizeof(head), head.len, e) <
+		    0)
 			return -1;
 		at += sizeof(head) + head.len;
 	}
@@ -169,8 +172,8 @@ static int take_replies(struct extract *x, struct err *e)
 static int drain(struct extract *x, struct err *e)
 {
 	while (!x->done) {
-		ssize_t got = recv(x->sock, x->reply + x->have, sizeof(x->reply) - x->have,
-				   MSG_DONTWAIT);
+		ssize_t got = recv(x->sock, x->reply + x->have,
+				   sizeof(x->reply) - x->have, MSG_DONTWAIT);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -231,8 +234,8 @@ static int send_all(struct extract *x, struct msghdr *m, struct err *e)
 }
 
 /* The pieces of one message; iov[0] is left free for the head. */
-static int send_message(struct extract *x, enum extract_type type, struct iovec *iov, size_t n,
-			struct err *e)
+static int send_message(struct extract *x, enum extract_type type, struct iovec *iov,
+			size_t n, struct err *e)
 {
 	struct extract_head head = { .type = type };
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
@@ -256,7 +259,8 @@ static struct iovec piece(const void *p, size_t n)
 	return (struct iovec){ u.out, n };
 }
 
-int extract_target(struct extract *x, int dirfd, const struct extract_options *o, struct err *e)
+int extract_target(struct extract *x, int dirfd, const struct extract_options *o,
+		   struct err *e)
 {
 	struct extract_head head = { .type = EXTRACT_TARGET, .len = 1 };
 	uint8_t devices = o && o->devices;
@@ -288,12 +292,14 @@ int extract_entry(struct extract *x, const uint8_t *header, size_t n, struct err
 	return send_message(x, EXTRACT_ENTRY, iov, 2, e);
 }
 
-int extract_data(struct extract *x, uint64_t offset, const uint8_t *p, size_t n, struct err *e)
+int extract_data(struct extract *x, uint64_t offset, const uint8_t *p, size_t n,
+		 struct err *e)
 {
 	while (n > 0) {
 		size_t part = n < EXTRACT_PIECE ? n : EXTRACT_PIECE;
-		struct iovec iov[3] = { [1] = { &offset, sizeof(offset) },
-					[2] = piece(p, part) };
+		struct iovec iov[3] = {
+			[1] = { &offset, sizeof(offset) }, [2] = piece(p, part)
+		};
 
 		if (send_message(x, EXTRACT_DATA, iov, 3, e) < 0)
 			return -1;

@@ -1,5 +1,5 @@
-/* The child's loop: messages in, notes out.  It trusts neither the headers nor the job's word on
- * them: paths are checked here again, by the same strict parser. */
+/* The child's loop: messages in, notes out.  It trusts neither the headers nor the job's
+ * word on them: paths are checked here again, by the same strict parser. */
 #include "source/extract_child.h"
 
 #include <errno.h>
@@ -33,7 +33,8 @@ struct child {
 	struct entry_file file;
 	struct extract_totals totals;
 	struct pax pax;
-	char last[ENTRY_PATH_MAX + 1]; /* path of the last note: a problem is counted once */
+	char last[ENTRY_PATH_MAX +
+		  1]; /* path of the last note: a problem is counted once */
 	uint8_t *buf;
 };
 
@@ -139,7 +140,8 @@ static int make(struct child *c, struct entry_meta *meta, struct err *e)
 		return 1;
 	}
 	if (pax->type == PAX_LINK)
-		return entry_link(c->root, pax->target, dir, name, pax->path, &c->report, e);
+		return entry_link(c->root, pax->target, dir, name, pax->path, &c->report,
+				  e);
 	if ((pax->type == PAX_CHAR || pax->type == PAX_BLOCK) && !c->devices) {
 		report_note(&c->report, NOTE_RESTORE, pax->path,
 			    "device left out: use --devices");
@@ -173,7 +175,8 @@ static int take_data(struct child *c, uint32_t n, struct err *e)
 		return bad_message(e);
 	memcpy(&offset, c->buf, sizeof(offset));
 	c->totals.bytes += n - sizeof(offset);
-	return entry_make_data(&c->file, offset, c->buf + sizeof(offset), n - sizeof(offset), e);
+	return entry_make_data(&c->file, offset, c->buf + sizeof(offset),
+			       n - sizeof(offset), e);
 }
 
 static int finish(struct child *c, struct err *e)
@@ -217,7 +220,8 @@ static bool read_head(struct extract_head *head, int *fd)
 }
 
 /* 0: go on.  1: finished.  -1: failed. */
-static int take_message(struct child *c, const struct extract_head *head, int fd, struct err *e)
+static int take_message(struct child *c, const struct extract_head *head, int fd,
+			struct err *e)
 {
 	if (head->type == EXTRACT_TARGET && head->len == 1) {
 		c->devices = c->buf[0];

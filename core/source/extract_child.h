@@ -14,12 +14,12 @@ struct extract_head {
 enum extract_type {
 	/* to the child */
 	EXTRACT_TARGET, /* u8 devices; the directory's descriptor comes along */
-	EXTRACT_ENTRY,  /* header */
-	EXTRACT_DATA,   /* u64 offset, bytes */
-	EXTRACT_END,    /* nothing */
+	EXTRACT_ENTRY,	/* header */
+	EXTRACT_DATA,	/* u64 offset, bytes */
+	EXTRACT_END,	/* nothing */
 	/* from the child */
-	EXTRACT_NOTE,   /* path, NUL, text, NUL */
-	EXTRACT_ERROR,  /* u32 kind, u32 errno, text, NUL; then it ends */
+	EXTRACT_NOTE,	/* path, NUL, text, NUL */
+	EXTRACT_ERROR,	/* u32 kind, u32 errno, text, NUL; then it ends */
 	EXTRACT_TOTALS, /* struct extract_totals; then it ends */
 };
 

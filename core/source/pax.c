@@ -1,6 +1,6 @@
-/* The frame of a header: maybe one 'x' header with its records, one ustar header, for a sparse
- * file the map, nothing else.  Facts are taken from the records first, then from the ustar
- * fields.  Then the policy: which names and sizes a volume can have. */
+/* The frame of a header: maybe one 'x' header with its records, one ustar header, for a
+ * sparse file the map, nothing else.  Facts are taken from the records first, then from
+ * the ustar fields.  Then the policy: which names and sizes a volume can have. */
 #include "source/pax.h"
 
 #include <string.h>
@@ -99,8 +99,9 @@ static int check_block(const uint8_t *b, struct err *e)
 {
 	uint64_t want, sum = 0;
 
-	if (memcmp(b + AT_MAGIC, "ustar\0"
-				 "00",
+	if (memcmp(b + AT_MAGIC,
+		   "ustar\0"
+		   "00",
 		   8) != 0)
 		return damaged(e, "not ustar");
 	for (size_t i = 0; i < BLOCK; i++)
@@ -193,7 +194,8 @@ static int parse_target(const uint8_t *b, const struct pax_records *r, struct pa
 	if (!r->link)
 		(void)field_text(b + AT_LINK, LEN_NAME, out->target);
 	if (link != (out->target[0] != '\0'))
-		return damaged(e, link ? "link without a target" : "target without a link");
+		return damaged(e,
+			       link ? "link without a target" : "target without a link");
 	return strlen(out->target) > ENTRY_PATH_MAX ? damaged(e, "path too long") : 0;
 }
 
@@ -213,7 +215,8 @@ static int parse_owner(const uint8_t *b, const struct pax_records *r, struct pax
 	if (r->has_gid)
 		out->gid = r->gid;
 	/* The largest number is chown's "leave it". */
-	return out->uid < UINT32_MAX && out->gid < UINT32_MAX ? 0 : damaged(e, "bad owner");
+	return out->uid < UINT32_MAX && out->gid < UINT32_MAX ? 0
+							      : damaged(e, "bad owner");
 }
 
 static int parse_numbers(const uint8_t *b, const struct pax_records *r, struct pax *out,
@@ -267,7 +270,8 @@ static int check_names(struct pax *out, struct err *e)
 	bool slash = len > 1 && out->path[len - 1] == '/';
 
 	if (slash != (out->type == PAX_DIR))
-		return damaged(e, slash ? "file named as a directory" : "bad directory name");
+		return damaged(e, slash ? "file named as a directory"
+					: "bad directory name");
 	if (slash)
 		out->path[len - 1] = '\0';
 	if (check_path(out->path, e) < 0)
@@ -292,11 +296,13 @@ static int parse_sparse(const uint8_t *p, size_t n, const struct pax_records *r,
 	out->size = r->real_size;
 	if (pax_map_parse(p, n, out, used, e) < 0)
 		return err_in(e, "entry header");
-	return stored == *used + out->body_len ? 0 : damaged(e, "size is not that of the map");
+	return stored == *used + out->body_len
+		       ? 0
+		       : damaged(e, "size is not that of the map");
 }
 
-static int parse_main(const uint8_t *h, size_t n, const struct pax_records *r, struct pax *out,
-		      struct err *e)
+static int parse_main(const uint8_t *h, size_t n, const struct pax_records *r,
+		      struct pax *out, struct err *e)
 {
 	size_t used = 0;
 
@@ -335,5 +341,6 @@ bool pax_path_below(const char *path, const char *selected)
 {
 	size_t len = strlen(selected);
 
-	return strncmp(path, selected, len) == 0 && (path[len] == '\0' || path[len] == '/');
+	return strncmp(path, selected, len) == 0 &&
+	       (path[len] == '\0' || path[len] == '/');
 }

@@ -1,5 +1,5 @@
-/* Sparse maps: a count, then offset and length of each run of data, decimal, a line each, padded
- * with zeros to a multiple of 512.  A run of length 0 says where the file ends. */
+/* Sparse maps: a count, then offset and length of each run of data, decimal, a line each,
+ * padded with zeros to a multiple of 512.  A run of length 0 says where the file ends. */
 #include "source/pax_parts.h"
 
 #include <string.h>
@@ -42,8 +42,10 @@ static int map_run(const uint8_t **p, const uint8_t *end, uint64_t *at, struct p
 
 	if (!map_line(p, end, &offset) || !map_line(p, end, &length))
 		return err_set(e, ERR_DAMAGED, "sparse map: not a number");
-	if (offset < *at || __builtin_add_overflow(offset, length, &stop) || stop > out->size)
-		return err_set(e, ERR_DAMAGED, "sparse map: runs overlap or leave the file");
+	if (offset < *at || __builtin_add_overflow(offset, length, &stop) ||
+	    stop > out->size)
+		return err_set(e, ERR_DAMAGED,
+			       "sparse map: runs overlap or leave the file");
 	*at = stop;
 	out->body_len += length;
 	if (length > 0)
@@ -51,7 +53,8 @@ static int map_run(const uint8_t **p, const uint8_t *end, uint64_t *at, struct p
 	return 0;
 }
 
-int pax_map_parse(const uint8_t *p, size_t n, struct pax *out, size_t *used, struct err *e)
+int pax_map_parse(const uint8_t *p, size_t n, struct pax *out, size_t *used,
+		  struct err *e)
 {
 	const uint8_t *end = p + n, *at = p;
 	uint64_t count, reached = 0;

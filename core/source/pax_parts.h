@@ -24,10 +24,13 @@ struct pax_records {
 /* The records of an extended header: "LENGTH KEY=VALUE\n", one after the other. */
 int pax_records_parse(const uint8_t *p, size_t n, struct pax_records *out, struct err *e);
 
-/* The GNU sparse 1.0 map: fills map, n_runs, body_len; *used is what it takes with padding. */
-int pax_map_parse(const uint8_t *p, size_t n, struct pax *out, size_t *used, struct err *e);
+/* The GNU sparse 1.0 map: fills map, n_runs, body_len; *used is what it takes with
+ * padding. */
+int pax_map_parse(const uint8_t *p, size_t n, struct pax *out, size_t *used,
+		  struct err *e);
 
-/* Decimal digits at *p; false where there is none, or too large.  Moves *p behind them. */
+/* Decimal digits at *p; false where there is none, or too large.  Moves *p behind them.
+ */
 bool pax_map_number(const uint8_t **p, const uint8_t *end, uint64_t *out);
 
 #endif

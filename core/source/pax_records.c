@@ -1,5 +1,6 @@
-/* Extended header records.  The keys are those that libarchive's pax writer uses for us; an
- * unknown key, or a key twice, is refused: what one reader passes over, another might obey. */
+/* Extended header records.  The keys are those that libarchive's pax writer uses for us;
+ * an unknown key, or a key twice, is refused: what one reader passes over, another might
+ * obey. */
 #include "source/pax_parts.h"
 
 #include <string.h>
@@ -31,8 +32,8 @@ static bool read_number(const struct value *v, bool *seen, uint64_t *out)
 	return value_number(v, out);
 }
 
-/* Seconds, maybe negative, and a fraction.  libarchive puts the sign before the seconds alone:
- * -5.25 from it is 250 ms after -5, and so it is read here. */
+/* Seconds, maybe negative, and a fraction.  libarchive puts the sign before the seconds
+ * alone: -5.25 from it is 250 ms after -5, and so it is read here. */
 static bool value_time(const struct value *v, int64_t *sec, uint32_t *ns)
 {
 	const uint8_t *p = v->p, *end = v->p + v->n;
@@ -78,7 +79,8 @@ static bool read_constant(const struct value *v, bool *seen, const char *text)
 	return first && value_is(v, text);
 }
 
-static bool read_gnu(const struct value *key, const struct value *v, struct pax_records *r)
+static bool read_gnu(const struct value *key, const struct value *v,
+		     struct pax_records *r)
 {
 	if (value_is(key, "GNU.sparse.major"))
 		return read_constant(v, &r->sparse_major, "1");
@@ -104,7 +106,8 @@ static bool mark(bool *seen)
 	return first;
 }
 
-static bool read_schily(const struct value *key, const struct value *v, struct pax_records *r)
+static bool read_schily(const struct value *key, const struct value *v,
+			struct pax_records *r)
 {
 	uint64_t ignored;
 
@@ -124,7 +127,8 @@ static bool read_schily(const struct value *key, const struct value *v, struct p
 	return false;
 }
 
-static bool read_record(const struct value *key, const struct value *v, struct pax_records *r)
+static bool read_record(const struct value *key, const struct value *v,
+			struct pax_records *r)
 {
 	int64_t sec;
 	uint32_t ns;
@@ -161,16 +165,19 @@ int pax_records_parse(const uint8_t *p, size_t n, struct pax_records *out, struc
 
 		if (!pax_map_number(&at, end, &len) || at == end || *at++ != ' ' ||
 		    len > (uint64_t)(end - p) || p + len <= at || p[len - 1] != '\n')
-			return err_set(e, ERR_DAMAGED, "extended header: bad record length");
+			return err_set(e, ERR_DAMAGED,
+				       "extended header: bad record length");
 		eq = memchr(at, '=', (size_t)(p + len - at));
 		if (!eq)
-			return err_set(e, ERR_DAMAGED, "extended header: record without =");
+			return err_set(e, ERR_DAMAGED,
+				       "extended header: record without =");
 		key = (struct value){ at, (size_t)(eq - at) };
 		v = (struct value){ eq + 1, (size_t)(p + len - 1 - (eq + 1)) };
 		if (!read_record(&key, &v, out))
 			return err_set(e, ERR_DAMAGED,
 				       "extended header: bad, double or unknown %.*s",
-				       (int)(key.n < 40 ? key.n : 40), (const char *)key.p);
+				       (int)(key.n < 40 ? key.n : 40),
+				       (const char *)key.p);
 		p += len;
 	}
 	return 0;

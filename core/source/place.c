@@ -26,7 +26,8 @@ struct place {
 
 static int recover(const struct place_spot *s, struct err *e)
 {
-	return s->kind == PLACE_MOUNT ? place_mount_recover(s, e) : place_beside_recover(s, e);
+	return s->kind == PLACE_MOUNT ? place_mount_recover(s, e)
+				      : place_beside_recover(s, e);
 }
 
 static int begin(struct place *p, const char *path, struct err *e)
@@ -134,7 +135,8 @@ char *place_previous(const char *path)
 	return out;
 }
 
-/* A directory that is not a mount point is replaced with all that is in it, so all counts. */
+/* A directory that is not a mount point is replaced with all that is in it, so all
+ * counts. */
 static int dir_has_content(const char *path, struct err *e)
 {
 	auto_close int fd = file_open_dir(AT_FDCWD, path, true, e);

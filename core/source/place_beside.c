@@ -1,9 +1,10 @@
-/* A new tree beside PATH.  Its name has its own inode's number: after an exchange the name holds
- * what was at PATH, which has another.  So a left-over tells what it is:
+/* A new tree beside PATH.  Its name has its own inode's number: after an exchange the
+ * name holds what was at PATH, which has another.  So a left-over tells what it is:
  *
  *     number fits, or 0:  a new tree that was never put in place: garbage
  *     number differs:     the previous tree
- *     .volsnap-old.BASE:  the previous tree on its way, where exchanging is not possible */
+ *     .volsnap-old.BASE:  the previous tree on its way, where exchanging is not possible
+ */
 #include "source/place_parts.h"
 
 #include <dirent.h>
@@ -32,11 +33,13 @@ static void new_name(const struct place_spot *s, unsigned long long number, char
 
 static void old_name(const struct place_spot *s, char *out)
 {
-	(void)snprintf(out, PLACE_NAME_MAX + 1, ".volsnap-old.%.*s", PLACE_NAME_MAX - 40, s->base);
+	(void)snprintf(out, PLACE_NAME_MAX + 1, ".volsnap-old.%.*s", PLACE_NAME_MAX - 40,
+		       s->base);
 }
 
 /* The number in NAME, a new tree's of this PATH; false: it is something else. */
-static bool read_name(const struct place_spot *s, const char *name, unsigned long long *number)
+static bool read_name(const struct place_spot *s, const char *name,
+		      unsigned long long *number)
 {
 	char start[PLACE_NAME_MAX + 1];
 	size_t len;
@@ -82,18 +85,22 @@ static int keep_previous(const struct place_spot *s, const char *name, struct er
 			       "%s: was replaced and lies in %s, but %s is there too: "
 			       "move one of them away",
 			       s->path, name, s->previous);
-	return place_move(s->dir, name, s->dir, s->previous, false, e) < 0 ? -1
-									    : sync_dir(s->dir, e);
+	return place_move(s->dir, name, s->dir, s->previous, false, e) < 0
+		       ? -1
+		       : sync_dir(s->dir, e);
 }
 
-/* For file systems that cannot exchange: there is a moment without PATH, which recovery ends. */
+/* For file systems that cannot exchange: there is a moment without PATH, which recovery
+ * ends. */
 static int commit_in_steps(const struct place_spot *s, const char *name, struct err *e)
 {
 	char old[PLACE_NAME_MAX + 1];
 
 	old_name(s, old);
-	if (place_move(s->dir, s->base, s->dir, old, false, e) < 0 || sync_dir(s->dir, e) < 0 ||
-	    place_move(s->dir, name, s->dir, s->base, false, e) < 0 || sync_dir(s->dir, e) < 0)
+	if (place_move(s->dir, s->base, s->dir, old, false, e) < 0 ||
+	    sync_dir(s->dir, e) < 0 ||
+	    place_move(s->dir, name, s->dir, s->base, false, e) < 0 ||
+	    sync_dir(s->dir, e) < 0)
 		return -1;
 	return keep_previous(s, old, e);
 }
@@ -103,17 +110,20 @@ static int refuse_previous(const struct place_spot *s, struct err *e)
 	int has = place_spot_has(s->dir, s->previous, e);
 
 	if (has > 0)
-		return err_set(e, ERR_REFUSED, "%s: an earlier previous tree is still there",
+		return err_set(e, ERR_REFUSED,
+			       "%s: an earlier previous tree is still there",
 			       s->previous);
 	return has;
 }
 
-int place_beside_commit(const struct place_spot *s, const char *name, bool keep, struct err *e)
+int place_beside_commit(const struct place_spot *s, const char *name, bool keep,
+			struct err *e)
 {
 	int status;
 
 	if (!keep || !s->there) {
-		/* Atomic even where PATH is an empty directory; fails if it is not empty. */
+		/* Atomic even where PATH is an empty directory; fails if it is not empty.
+		 */
 		if (place_move(s->dir, name, s->dir, s->base, false, e) < 0)
 			return e->sys == ENOTEMPTY || e->sys == EEXIST
 				       ? err_set(e, ERR_REFUSED, "%s: not empty", s->path)
@@ -180,15 +190,16 @@ int place_beside_commit_file(const struct place_spot *s, const char *name, bool 
 	/* The target's flags would forbid it; it has its second name. */
 	if (has)
 		(void)place_move_unlock(s->dir, s->base);
-	if (place_move(fd, file, s->dir, s->base, false, e) < 0 || sync_dir(s->dir, e) < 0)
+	if (place_move(fd, file, s->dir, s->base, false, e) < 0 ||
+	    sync_dir(s->dir, e) < 0)
 		return -1;
 	(void)unlinkat(s->dir, name, AT_REMOVEDIR);
 	return 0;
 }
 
 /* One left-over of this PATH. */
-static int recover_new(const struct place_spot *s, const char *name, unsigned long long number,
-		       struct err *e)
+static int recover_new(const struct place_spot *s, const char *name,
+		       unsigned long long number, struct err *e)
 {
 	struct stat st;
 
@@ -198,8 +209,9 @@ static int recover_new(const struct place_spot *s, const char *name, unsigned lo
 		return keep_previous(s, name, e);
 	/* Number 0 is from before it was ever filled. */
 	if (number == 0)
-		return unlinkat(s->dir, name, AT_REMOVEDIR) < 0 ? err_sys(e, "remove %s", name)
-								: 0;
+		return unlinkat(s->dir, name, AT_REMOVEDIR) < 0
+			       ? err_sys(e, "remove %s", name)
+			       : 0;
 	return file_remove_tree(s->dir, name, e);
 }
 
@@ -217,7 +229,9 @@ static int recover_old(const struct place_spot *s, struct err *e)
 		return -1;
 	if (has)
 		return keep_previous(s, old, e);
-	return place_move(s->dir, old, s->dir, s->base, false, e) < 0 ? -1 : sync_dir(s->dir, e);
+	return place_move(s->dir, old, s->dir, s->base, false, e) < 0
+		       ? -1
+		       : sync_dir(s->dir, e);
 }
 
 /* A file and its previous one that are the same: it was never replaced. */
@@ -227,7 +241,8 @@ static int recover_file(const struct place_spot *s, struct err *e)
 
 	if (fstatat(s->dir, s->base, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fstatat(s->dir, s->previous, &before, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    now.st_ino != before.st_ino || now.st_dev != before.st_dev || S_ISDIR(now.st_mode))
+	    now.st_ino != before.st_ino || now.st_dev != before.st_dev ||
+	    S_ISDIR(now.st_mode))
 		return 0;
 	return file_remove_tree(s->dir, s->previous, e);
 }

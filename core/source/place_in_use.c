@@ -1,9 +1,11 @@
-/* Who uses a volume, without asking an engine: a container has its own mount namespace, and in it
- * a mount of the volume's file system whose root is the volume, or lies in it.  What a mount is of
- * is the third and fourth field of /proc/PID/mountinfo, whatever names lead there.
+/* Who uses a volume, without asking an engine: a container has its own mount namespace,
+ * and in it a mount of the volume's file system whose root is the volume, or lies in it.
+ * What a mount is of is the third and fourth field of /proc/PID/mountinfo, whatever names
+ * lead there.
  *
- * A service that systemd sandboxes has a namespace, too, with copies of the host's mounts: what
- * our own namespace has at the same place, under the same root, is not a use. */
+ * A service that systemd sandboxes has a namespace, too, with copies of the host's
+ * mounts: what our own namespace has at the same place, under the same root, is not a
+ * use. */
 #include "source/place.h"
 
 #include <ctype.h>
@@ -30,7 +32,8 @@ struct mount {
 
 /* What is looked for. */
 struct wanted {
-	struct mount at; /* root: PATH within its file system; point: as in our namespace */
+	struct mount
+		at; /* root: PATH within its file system; point: as in our namespace */
 	char home[PATH_MAX]; /* root of our "/", with its device before it */
 	ino_t seen[SEEN_MAX];
 	size_t n_seen;
@@ -43,7 +46,8 @@ static void unescape(char *s)
 
 	for (; *s; out++) {
 		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*out = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			*out = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
+				      (s[3] - '0'));
 			s += 4;
 		} else {
 			*out = *s++;
@@ -77,7 +81,8 @@ static int inner_root(struct mount *m, const char *path, struct err *e)
 	const char *root = strcmp(m->root, "/") == 0 ? "" : m->root;
 	char whole[2 * PATH_MAX];
 
-	(void)snprintf(whole, sizeof(whole), "%s%s", root, strcmp(rest, "/") == 0 ? "" : rest);
+	(void)snprintf(whole, sizeof(whole), "%s%s", root,
+		       strcmp(rest, "/") == 0 ? "" : rest);
 	if (strlen(whole) >= sizeof(m->root))
 		return err_set(e, ERR_FAILED, "%s: path too long", path);
 	if (!*whole)
@@ -138,7 +143,8 @@ static bool is_copy(const struct mount *m)
 
 	while (f && own && line && !same && read_mount(f, line, own))
 		same = own->major == m->major && own->minor == m->minor &&
-		       strcmp(own->root, m->root) == 0 && strcmp(own->point, m->point) == 0;
+		       strcmp(own->root, m->root) == 0 &&
+		       strcmp(own->point, m->point) == 0;
 	if (f)
 		(void)fclose(f);
 	return same;

@@ -1,7 +1,8 @@
-/* A mount point cannot be renamed, so its children are.  First the journal is written, which has
- * the root's own metadata (moving children changes times); then the old children go down, if they
- * are kept; then the new ones come up; then the root gets its metadata and the journal goes.  Each
- * step can be repeated: whoever finds a journal goes on from there. */
+/* A mount point cannot be renamed, so its children are.  First the journal is written,
+ * which has the root's own metadata (moving children changes times); then the old
+ * children go down, if they are kept; then the new ones come up; then the root gets its
+ * metadata and the journal goes.  Each step can be repeated: whoever finds a journal goes
+ * on from there. */
 #include "source/place_parts.h"
 
 #include <dirent.h>
@@ -23,8 +24,8 @@
 /* A child's name is passed; 1: stop. */
 typedef int child_fn(void *ctx, int dir, const char *name, struct err *e);
 
-/* CALL for each child that was there at the beginning; renaming while reading may hide some, so
- * callers that do go round until nothing was left to do. */
+/* CALL for each child that was there at the beginning; renaming while reading may hide
+ * some, so callers that do go round until nothing was left to do. */
 static int each_child(int dir, child_fn *call, void *ctx, struct err *e)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), status = 0;
@@ -98,16 +99,19 @@ static int move_children(int from, int to, bool down, struct err *e)
 	return fsync(to) < 0 || fsync(from) < 0 ? err_sys(e, "sync directory") : 0;
 }
 
-static int write_journal(const struct place_spot *s, bool down, const struct place_root *root,
-			 struct err *e)
+static int write_journal(const struct place_spot *s, bool down,
+			 const struct place_root *root, struct err *e)
 {
 	char text[200];
-	int n = snprintf(text, sizeof(text), "%s %" PRIo32 " %" PRIu32 " %" PRIu32 " %" PRId64
-					     " %" PRIu32 " %" PRIu32 "\n",
-			 down ? "down" : "up", root->mode, root->uid, root->gid, root->sec,
-			 root->nsec, root->locks);
+	int n = snprintf(text, sizeof(text),
+			 "%s %" PRIo32 " %" PRIu32 " %" PRIu32 " %" PRId64 " %" PRIu32
+			 " %" PRIu32 "\n",
+			 down ? "down" : "up", root->mode, root->uid, root->gid,
+			 root->sec, root->nsec, root->locks);
 
-	return file_save(s->dir, PLACE_MOUNT_JOURNAL, text, (size_t)n, 0600, true, e) < 0 ? -1 : 0;
+	return file_save(s->dir, PLACE_MOUNT_JOURNAL, text, (size_t)n, 0600, true, e) < 0
+		       ? -1
+		       : 0;
 }
 
 /* 1: there is none. */
@@ -123,10 +127,12 @@ static int read_journal(const struct place_spot *s, bool *down, struct place_roo
 	if (bytes_zero(&b, 1, e) < 0)
 		return -1;
 	if (sscanf((const char *)b.p,
-		   "%7s %" SCNo32 " %" SCNu32 " %" SCNu32 " %" SCNd64 " %" SCNu32 " %" SCNu32,
+		   "%7s %" SCNo32 " %" SCNu32 " %" SCNu32 " %" SCNd64 " %" SCNu32
+		   " %" SCNu32,
 		   word, &root->mode, &root->uid, &root->gid, &root->sec, &root->nsec,
 		   &root->locks) != 7)
-		return err_set(e, ERR_FAILED, "%s/" PLACE_MOUNT_JOURNAL ": not understood", s->path);
+		return err_set(e, ERR_FAILED,
+			       "%s/" PLACE_MOUNT_JOURNAL ": not understood", s->path);
 	*down = strcmp(word, "down") == 0;
 	return 0;
 }
@@ -169,7 +175,8 @@ static int go_up(const struct place_spot *s, struct place_root *root, struct err
 }
 
 /* From where the journal stands to the end. */
-static int carry_on(const struct place_spot *s, bool down, struct place_root *root, struct err *e)
+static int carry_on(const struct place_spot *s, bool down, struct place_root *root,
+		    struct err *e)
 {
 	if (down && (go_down(s, e) < 0 || write_journal(s, false, root, e) < 0))
 		return -1;
@@ -189,7 +196,8 @@ static int refuse_own(void *ctx, int dir, const char *name, struct err *e)
 	(void)ctx;
 	(void)dir;
 	if (place_spot_own(name))
-		return err_set(e, ERR_REFUSED, "the snapshot has %s, which is a name of ours", name);
+		return err_set(e, ERR_REFUSED,
+			       "the snapshot has %s, which is a name of ours", name);
 	return 0;
 }
 
@@ -200,7 +208,8 @@ static int refuse_mount(void *ctx, int dir, const char *name, struct err *e)
 	(void)ctx;
 	if (statx(dir, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) == 0 &&
 	    (st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
-		return err_set(e, ERR_REFUSED, "%s: is a mount point, cannot be moved", name);
+		return err_set(e, ERR_REFUSED, "%s: is a mount point, cannot be moved",
+			       name);
 	return 0;
 }
 
@@ -237,7 +246,8 @@ int place_mount_commit(const struct place_spot *s, bool keep, bool *begun, struc
 	root.locks = place_move_unlock(s->dir, PLACE_MOUNT_NEW);
 	/* The old root's own flags end here: the new tree says what comes. */
 	(void)place_move_unlock(s->dir, ".");
-	if (place_root_read(from, &root, e) < 0 || write_journal(s, content == 1, &root, e) < 0)
+	if (place_root_read(from, &root, e) < 0 ||
+	    write_journal(s, content == 1, &root, e) < 0)
 		return -1;
 	*begun = true;
 	return carry_on(s, content == 1, &root, e);
@@ -248,7 +258,9 @@ static int remove_cut_journal(void *ctx, int dir, const char *name, struct err *
 	(void)ctx;
 	if (name[1] != '.' || !place_spot_own(name))
 		return 0;
-	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? err_sys(e, "remove %s", name) : 0;
+	return unlinkat(dir, name, 0) < 0 && errno != ENOENT
+		       ? err_sys(e, "remove %s", name)
+		       : 0;
 }
 
 int place_mount_recover(const struct place_spot *s, struct err *e)

@@ -1,4 +1,5 @@
-/* Renames.  What is immutable or append-only cannot be renamed, and a volume may hold such. */
+/* Renames.  What is immutable or append-only cannot be renamed, and a volume may hold
+ * such. */
 #include "source/place_parts.h"
 
 #include <errno.h>
@@ -47,7 +48,8 @@ void place_move_lock(int dir, const char *name, uint32_t locks)
 	(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
 }
 
-int place_move(int from, const char *name, int to, const char *as, bool exchange, struct err *e)
+int place_move(int from, const char *name, int to, const char *as, bool exchange,
+	       struct err *e)
 {
 	unsigned int how = exchange ? RENAME_EXCHANGE : 0;
 	uint32_t source = 0, target = 0;

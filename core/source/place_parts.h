@@ -10,7 +10,8 @@ struct err;
 
 #define PLACE_NAME_MAX 255
 
-/* In the directory PATH itself where it is a mount point, else in the one that holds it. */
+/* In the directory PATH itself where it is a mount point, else in the one that holds it.
+ */
 #define PLACE_MOUNT_NEW ".volsnap-new"
 #define PLACE_MOUNT_PREVIOUS ".volsnap-previous"
 #define PLACE_MOUNT_JOURNAL ".volsnap-journal"
@@ -35,16 +36,18 @@ bool place_spot_own(const char *name);
 /* 1: NAME in DIR is there; 0: not. */
 int place_spot_has(int dir, const char *name, struct err *e);
 
-/* A rename that takes immutable and append-only flags off for the moment.  EXCHANGE: both names
- * change their places.  1: the file system cannot exchange. */
-int place_move(int from, const char *name, int to, const char *as, bool exchange, struct err *e);
+/* A rename that takes immutable and append-only flags off for the moment.  EXCHANGE: both
+ * names change their places.  1: the file system cannot exchange. */
+int place_move(int from, const char *name, int to, const char *as, bool exchange,
+	       struct err *e);
 /* Flags of a file or directory, 0 where there are none; and back. */
 uint32_t place_move_unlock(int dir, const char *name);
 void place_move_lock(int dir, const char *name, uint32_t flags);
 
 /* New trees beside PATH: ".volsnap-new.BASE.INODE". */
 int place_beside_begin(const struct place_spot *s, char *name, int *fd, struct err *e);
-int place_beside_commit(const struct place_spot *s, const char *name, bool keep, struct err *e);
+int place_beside_commit(const struct place_spot *s, const char *name, bool keep,
+			struct err *e);
 int place_beside_commit_file(const struct place_spot *s, const char *name, bool keep,
 			     struct err *e);
 int place_beside_recover(const struct place_spot *s, struct err *e);

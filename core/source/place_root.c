@@ -38,7 +38,8 @@ static ssize_t list(int fd, char *names, struct err *e)
 	return n < 0 ? err_sys(e, "list attributes of the root directory") : n;
 }
 
-static int set_all(int from, int to, const char *names, ssize_t n, char *value, struct err *e)
+static int set_all(int from, int to, const char *names, ssize_t n, char *value,
+		   struct err *e)
 {
 	for (const char *name = names; name < names + n; name += strlen(name) + 1) {
 		ssize_t len = fgetxattr(from, name, value, VALUE_MAX);

@@ -18,7 +18,8 @@ bool place_spot_own(const char *name)
 	/* What file_save leaves of a journal when it is cut. */
 	static const char cut[] = "." PLACE_MOUNT_JOURNAL ".tmp-";
 
-	return strncmp(name, ".volsnap-", 9) == 0 || strncmp(name, cut, sizeof(cut) - 1) == 0;
+	return strncmp(name, ".volsnap-", 9) == 0 ||
+	       strncmp(name, cut, sizeof(cut) - 1) == 0;
 }
 
 void place_spot_close(struct place_spot *s)
@@ -37,7 +38,8 @@ int place_spot_has(int dir, const char *name, struct err *e)
 	return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
 }
 
-/* PATH without links; of one that is not there, its parent without links.  1: no parent. */
+/* PATH without links; of one that is not there, its parent without links.  1: no parent.
+ */
 static int resolve(const char *path, char *out, struct err *e)
 {
 	char copy[PATH_MAX], base[PATH_MAX], parent[PATH_MAX];
@@ -54,8 +56,8 @@ static int resolve(const char *path, char *out, struct err *e)
 	(void)snprintf(copy, sizeof(copy), "%s", path);
 	if (!realpath(dirname(copy), parent))
 		return errno == ENOENT ? 1 : err_sys(e, "%s", path);
-	if (snprintf(out, PATH_MAX, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) >=
-	    PATH_MAX)
+	if (snprintf(out, PATH_MAX, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent,
+		     base) >= PATH_MAX)
 		return err_set(e, ERR_FAILED, "%s: path too long", path);
 	return 0;
 }
@@ -82,7 +84,8 @@ static int open_dir(struct place_spot *s, struct err *e)
 
 	if (s->kind == PLACE_MOUNT) {
 		(void)snprintf(s->base, sizeof(s->base), ".");
-		(void)snprintf(s->previous, sizeof(s->previous), "%s", PLACE_MOUNT_PREVIOUS);
+		(void)snprintf(s->previous, sizeof(s->previous), "%s",
+			       PLACE_MOUNT_PREVIOUS);
 		s->dir = file_open_dir(AT_FDCWD, s->path, true, e);
 		return s->dir < 0 ? -1 : 0;
 	}
@@ -91,10 +94,11 @@ static int open_dir(struct place_spot *s, struct err *e)
 		return err_set(e, ERR_FAILED, "%s: name too long", s->path);
 	memcpy(s->base, base, strlen(base) + 1);
 	if (s->kind == PLACE_SIBLING && strcmp(base, "_data") == 0)
-		(void)snprintf(s->previous, sizeof(s->previous), "%s", PLACE_MOUNT_PREVIOUS);
+		(void)snprintf(s->previous, sizeof(s->previous), "%s",
+			       PLACE_MOUNT_PREVIOUS);
 	else
-		(void)snprintf(s->previous, sizeof(s->previous), "%s.%.*s", PLACE_MOUNT_PREVIOUS,
-			       PLACE_NAME_MAX - 40, base);
+		(void)snprintf(s->previous, sizeof(s->previous), "%s.%.*s",
+			       PLACE_MOUNT_PREVIOUS, PLACE_NAME_MAX - 40, base);
 	(void)snprintf(copy, sizeof(copy), "%.*s", (int)(base - s->path), s->path);
 	s->dir = file_open_dir(AT_FDCWD, copy, false, e);
 	return s->dir < 0 ? -1 : 0;

@@ -1,5 +1,5 @@
-/* clang -fsanitize=fuzzer,address: pax_parse on anything, with checksums put right so that the
- * fuzzer gets past them; what it accepts must keep its promises. */
+/* clang -fsanitize=fuzzer,address: pax_parse on anything, with checksums put right so
+ * that the fuzzer gets past them; what it accepts must keep its promises. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pax_parse(copy, n, &pax, &e) == 0) {
 		it = pax_runs(&pax);
 		while (pax_run(&it, &offset, &length)) {
-			if (offset < end || length > pax.size || offset > pax.size - length)
+			if (offset < end || length > pax.size ||
+			    offset > pax.size - length)
 				abort();
 			end = offset + length;
 			total += length;
@@ -44,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		if (total != pax.body_len || (pax.sparse && runs != pax.n_runs))
 			abort();
-		if (pax.path[0] != '.' || strstr(pax.path, "/../") || strstr(pax.path, "//"))
+		if (pax.path[0] != '.' || strstr(pax.path, "/../") ||
+		    strstr(pax.path, "//"))
 			abort();
 	}
 	free(copy);

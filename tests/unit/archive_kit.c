@@ -89,7 +89,7 @@ void kit_bytes(const struct fake *f, uint32_t salt, uint64_t at, uint8_t *out, s
 
 		v ^= v >> 29;
 		v *= 0xbf58476d1ce4e5b9u;
-		out[i] = (uint8_t)(v >> 56);
+		out[i] = f->seed ? (uint8_t)(v >> 56) : 0;
 	}
 }
 
@@ -228,10 +228,10 @@ static void hand_header(struct hand *x)
 	}
 }
 
-static struct place hand_record(struct hand *x, enum record_type type, enum record_codec codec,
+static struct record_place hand_record(struct hand *x, enum record_type type, enum record_codec codec,
 				const uint8_t id[32], const uint8_t *p, size_t clen, size_t ulen)
 {
-	struct place at = { .seq = x->c->seq, .part = 1 };
+	struct record_place at = { .seq = x->c->seq, .part = 1 };
 
 	must(part_writer_record(x->w, type, codec, id, p, clen, ulen, &at.offset, &oops));
 	return at;
@@ -308,7 +308,7 @@ static void hand_trees(struct hand *x, struct tree_ref tops[2])
 static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 {
 	auto_bytes struct bytes plain = BYTES_EMPTY;
-	struct place at;
+	struct record_place at;
 	uint8_t id[32];
 	struct root r;
 
@@ -322,6 +322,7 @@ static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 	r.totals.body_len = tops[1].length;
 	must(root_encode(&r, kit.keys, &plain, &oops));
 	frame_root_id(plain.p, plain.len, id);
+	id[0] ^= x->c->bad_root_id;
 	at = hand_record(x, RECORD_ROOT, CODEC_RAW, id, plain.p, plain.len, plain.len);
 	if (x->c->record_after_root)
 		(void)hand_record(x, RECORD_ROOT, CODEC_RAW, id, plain.p, plain.len, plain.len);
@@ -400,6 +401,33 @@ struct archive_id kit_craft_on(const struct craft *c, const struct tree_ref tops
 }
 
 /* ---- files ---- */
+
+void kit_resign(const struct archive_id *a, uint32_t no)
+{
+	auto_bytes struct bytes raw = BYTES_EMPTY, trailer = BYTES_EMPTY;
+	static const uint8_t chain[32], index[8];
+	struct part_trailer t;
+	struct crypto_hash h;
+	char name[600];
+	size_t at;
+
+	kit_name(a, no, name);
+	must(file_load(kit.dirfd, name, (size_t)1 << 30, &raw, &oops));
+	at = raw.len - wire_get32(raw.p + raw.len - 8);
+	must(part_trailer_decode(raw.p + at, raw.len - at, kit.d.store_id, kit.stream.host_pk, &t,
+				 &oops));
+	raw.p[4096 + 100] ^= 1;
+	crypto_hash_init(&h, "vs1.slot", NULL, 0, 16);
+	crypto_hash_update(&h, index, sizeof(index));
+	crypto_hash_update(&h, raw.p + 4096, SEGMENT_LEN);
+	crypto_hash_final(&h, t.slots[0]);
+	must(part_trailer_encode(&t, kit.d.store_id, chain, kit.host, &trailer, &oops));
+	assert_int_equal(trailer.len, raw.len - at);
+	memcpy(raw.p + at, trailer.p, trailer.len);
+	memcpy(raw.p + at - trailer.len, trailer.p, trailer.len);
+	kit_put(name, raw.p, raw.len);
+	part_trailer_free(&t);
+}
 
 static int open_file(const char *name, int flags)
 {

@@ -15,7 +15,8 @@ struct pax_used {
 	bool closing;
 };
 
-/* At the end libarchive would write zeros for the whole content: not taken, and it gives up. */
+/* At the end libarchive would write zeros for the whole content: not taken, and it gives
+ * up. */
 static la_ssize_t pax_take(struct archive *a, void *ctx, const void *p, size_t n)
 {
 	struct pax_used *used = ctx;
@@ -28,7 +29,8 @@ static la_ssize_t pax_take(struct archive *a, void *ctx, const void *p, size_t n
 	return (la_ssize_t)n;
 }
 
-/* The header of AE at pax_room, with the sparse map if it has one; the length, 0: refused. */
+/* The header of AE at pax_room, with the sparse map if it has one; the length, 0:
+ * refused. */
 static size_t pax_make(struct archive_entry *ae)
 {
 	struct archive *a = archive_write_new();

@@ -227,6 +227,46 @@ static void test_missing_dependency(void **state)
 	states_are("OD");
 }
 
+/* So it is where the one it rests on lacks a part. */
+static void test_incomplete_dependency(void **state)
+{
+	static const struct fake large[] = { { 1, 1200000, 3 } };
+	struct writer_result w = kit_write(1, NULL, large, 1, 36);
+	struct dependency dep = { .archive = w.archive, .live = 1 };
+	struct craft c = { .seq = 2, .parent = &w.archive, .dep = &dep };
+	char name[600];
+
+	(void)state;
+	(void)kit_craft(&c, NULL);
+	states_are("OO");
+	kit_name(&w.archive, 1, name);
+	kit_remove(name);
+	states_are("DD");
+}
+
+/* A stream's directory copied to another name is not a second stream, and is spoken of. */
+static void test_copied_directory(void **state)
+{
+	struct archive_id a = small(1, NULL);
+	struct bytes problems = BYTES_EMPTY;
+	char name[600], copy[700], id[9];
+	struct catalog c;
+
+	(void)state;
+	kit_name(&a, 0, name);
+	crypto_hex(kit.stream.id, 4, id);
+	(void)snprintf(copy, sizeof(copy), "s/web/\x1b[1mx.%s", id);
+	assert_int_equal(mkdirat(kit.dirfd, copy, 0700), 0);
+	(void)snprintf(copy, sizeof(copy), "s/web/\x1b[1mx.%s/%s", id, strrchr(name, '/') + 1);
+	kit_copy(name, copy);
+	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops), 0);
+	assert_int_equal(c.n, 1);
+	assert_non_null(memmem(problems.p, problems.len, "?[1mx", 5));
+	assert_null(memchr(problems.p, 0x1b, problems.len));
+	bytes_free(&problems);
+	catalog_free(&c);
+}
+
 /* Parts without their last one are no snapshot, nor damage. */
 static void test_unfinished(void **state)
 {
@@ -326,7 +366,7 @@ static void test_hostile(void **state)
 	struct archive_id a = small(1, NULL);
 	char dir[512], name[1024];
 	struct catalog c;
-	size_t n = sizeof(names) / sizeof(*names);
+	size_t n = sizeof(names) / sizeof(*names), named = 0;
 
 	(void)state;
 	stream_dir(&kit.stream, dir, sizeof(dir));
@@ -357,6 +397,7 @@ static void test_hostile(void **state)
 	for (size_t i = 0; i < c.streams[0].n; i++) {
 		const struct snapshot *x = &c.streams[0].snapshots[i];
 
+		named += x->archive.seq > 0;
 		if (memcmp(x->archive.id, a.id, 16) == 0) {
 			assert_int_equal(x->state, SNAPSHOT_OK);
 			continue;
@@ -366,7 +407,9 @@ static void test_hostile(void **state)
 		for (const char *p = x->problem; *p; p++)
 			assert_true((unsigned char)*p >= ' ');
 	}
-	assert_true(problems.len > 0);
+	assert_int_equal(named, 1 + 2 + 3); /* the rest have no number that one could believe */
+	assert_non_null(memmem(problems.p, problems.len, "name of a host", 14));
+	assert_non_null(memmem(problems.p, problems.len, "name of a stream", 16));
 	bytes_free(&problems);
 	catalog_free(&c);
 }
@@ -577,6 +620,28 @@ static void test_not_which(void **state)
 	assert_int_equal(which("2024-02-29"), 6);
 }
 
+/* Of several of a name none of which counts the damaged one is spoken of; what has no number has no
+ * id either. */
+static void test_damaged_first(void **state)
+{
+	static char broken[] = "broken";
+	struct snapshot x[] = {
+		{ .state = SNAPSHOT_DAMAGED, .problem = broken },
+		{ .archive = { .seq = 4, .id = { 1 } }, .state = SNAPSHOT_DAMAGED,
+		  .problem = broken },
+		{ .archive = { .seq = 4, .id = { 2 } }, .state = SNAPSHOT_PARTIAL,
+		  .problem = broken },
+	};
+	struct catalog_stream s = { .stream = { .name = "db" }, .n = 3, .snapshots = x };
+	const struct snapshot *out;
+
+	(void)state;
+	assert_int_equal(catalog_which(&s, "4", &out, &oops), -1);
+	assert_int_equal(oops.kind, ERR_DAMAGED);
+	assert_int_equal(catalog_which(&s, "id:00", &out, &oops), -1);
+	assert_int_equal(oops.kind, ERR_NOT_FOUND);
+}
+
 /* A stream of which nothing counts has no latest. */
 static void test_none(void **state)
 {
@@ -604,6 +669,8 @@ int main(void)
 		each(test_damaged),
 		each(test_missing_part),
 		each(test_missing_dependency),
+		each(test_incomplete_dependency),
+		each(test_copied_directory),
 		each(test_unfinished),
 		each(test_partial),
 		each(test_abandoned),
@@ -617,6 +684,7 @@ int main(void)
 		cmocka_unit_test(test_short_day),
 		cmocka_unit_test(test_equal_times),
 		cmocka_unit_test(test_not_which),
+		cmocka_unit_test(test_damaged_first),
 		cmocka_unit_test(test_none),
 	};
 

@@ -440,14 +440,14 @@ static void test_find_and_remove(void **state)
 
 /* ---- in a store ---- */
 
-struct place {
+struct record_place {
 	char name[40];
 	struct store *store;
 };
 
 static int store_setup(void **state)
 {
-	struct place *p = calloc(1, sizeof(*p));
+	struct record_place *p = calloc(1, sizeof(*p));
 	struct err e = ERR_EMPTY;
 
 	if (!p)
@@ -462,7 +462,7 @@ static int store_setup(void **state)
 
 static int store_teardown(void **state)
 {
-	struct place *p = *state;
+	struct record_place *p = *state;
 	struct err e = ERR_EMPTY;
 	int result = file_remove_tree(AT_FDCWD, p->name, &e);
 
@@ -472,7 +472,7 @@ static int store_teardown(void **state)
 }
 
 /* Put a file into r/ as it is, replacing what is there. */
-static void put_raw(struct place *p, const char *name, const struct bytes *raw)
+static void put_raw(struct record_place *p, const char *name, const struct bytes *raw)
 {
 	struct err e = ERR_EMPTY;
 	char path[80];
@@ -483,7 +483,7 @@ static void put_raw(struct place *p, const char *name, const struct bytes *raw)
 }
 
 /* Publish epochs 1..N, each naming the one before; *last is the newest. */
-static void publish(struct place *p, uint32_t n, struct descriptor *last)
+static void publish(struct record_place *p, uint32_t n, struct descriptor *last)
 {
 	struct err e = ERR_EMPTY;
 	uint8_t before[32] = { 0 };
@@ -498,7 +498,7 @@ static void publish(struct place *p, uint32_t n, struct descriptor *last)
 	}
 }
 
-static void refuse_load(struct place *p, const uint8_t *store, const uint8_t *trusted,
+static void refuse_load(struct record_place *p, const uint8_t *store, const uint8_t *trusted,
 			uint32_t min_epoch, enum err_kind kind, const char *says)
 {
 	struct descriptor d = DESCRIPTOR_EMPTY;
@@ -530,14 +530,14 @@ static void test_load(void **state)
 	put_raw(*state, "r/00000013.vsr~", &junk);
 	put_raw(*state, "r/00000000.vsr", &junk);
 	put_raw(*state, "r/99999999999.vsr", &junk);
-	assert_int_equal(descriptor_load(((struct place *)*state)->store, id, authority,
+	assert_int_equal(descriptor_load(((struct record_place *)*state)->store, id, authority,
 					 12, &got, &e),
 			 0);
 	assert_int_equal(got.epoch, 12);
 	assert_memory_equal(got.hash, d.hash, 32);
 	assert_int_equal(got.n_grants, 4);
 	assert_int_equal(
-		descriptor_publish(((struct place *)*state)->store, &d, seed, &e), 1);
+		descriptor_publish(((struct record_place *)*state)->store, &d, seed, &e), 1);
 }
 
 /* Another store, another authority, and a store set back are told apart and refused. */
@@ -553,7 +553,7 @@ static void test_trust(void **state)
 	refuse_load(*state, id, other_authority, 0, ERR_STORE, "not the expected store");
 	refuse_load(*state, id, authority, 4, ERR_DAMAGED, "set back");
 	assert_int_equal(
-		descriptor_load(((struct place *)*state)->store, id, NULL, 0, &got, &e),
+		descriptor_load(((struct record_place *)*state)->store, id, NULL, 0, &got, &e),
 		0);
 	assert_int_equal(got.epoch, 3);
 }
@@ -563,7 +563,7 @@ static void test_trust(void **state)
 static void test_gaps(void **state)
 {
 	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY, got = DESCRIPTOR_EMPTY;
-	struct place *p = *state;
+	struct record_place *p = *state;
 	struct err e = ERR_EMPTY;
 	char path[80];
 
@@ -578,7 +578,7 @@ static void test_gaps(void **state)
 }
 
 /* Put D, signed with WITH, where epoch 3 belongs, after two good ones. */
-static void third(struct place *p, struct descriptor *d, const struct secret *with)
+static void third(struct record_place *p, struct descriptor *d, const struct secret *with)
 {
 	auto_bytes struct bytes raw = BYTES_EMPTY;
 
@@ -591,7 +591,7 @@ static void third(struct place *p, struct descriptor *d, const struct secret *wi
 static void test_chain(void **state)
 {
 	auto_descriptor struct descriptor two = DESCRIPTOR_EMPTY;
-	struct place *p = *state;
+	struct record_place *p = *state;
 	struct err e = ERR_EMPTY;
 
 	publish(p, 2, &two);
@@ -617,7 +617,7 @@ static void test_chain(void **state)
 /* Beyond 8 digits epochs are still followed as numbers, not as names. */
 static void test_long_epochs(void **state)
 {
-	struct place *p = *state;
+	struct record_place *p = *state;
 	auto_descriptor struct descriptor a = make_descriptor(99999999);
 	auto_descriptor struct descriptor b = make_descriptor(100000000);
 	auto_descriptor struct descriptor got = DESCRIPTOR_EMPTY;
@@ -636,7 +636,7 @@ static void test_long_epochs(void **state)
 static void test_damaged_file(void **state)
 {
 	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY;
-	struct place *p = *state;
+	struct record_place *p = *state;
 
 	publish(p, 3, &d);
 	for (int i = 1; i <= 3; i++) {

@@ -51,7 +51,8 @@ static void random_path(char *out, size_t levels)
 
 static int64_t random_time(void)
 {
-	static const int64_t bases[] = { 0, -5, -2208988800, 7258118400, 1700000000, 1LL << 40 };
+	static const int64_t bases[] = { 0,	     -5,	 -2208988800,
+					 7258118400, 1700000000, 1LL << 40 };
 
 	return bases[roll(6)] + (int64_t)roll(1000);
 }
@@ -118,7 +119,9 @@ static void random_kind(struct archive_entry *ae, struct want *want, enum pax_ty
 
 static struct archive_entry *random_entry(struct want *want, enum pax_type kind)
 {
-	static const int64_t ids[] = { 0, 999, 65534, 262143, 262144, 2097152, 4294967294 };
+	static const int64_t ids[] = {
+		0, 999, 65534, 262143, 262144, 2097152, 4294967294
+	};
 	struct archive_entry *ae = archive_entry_new();
 
 	memset(want, 0, sizeof(*want));
@@ -168,7 +171,8 @@ static void check_path(const char *read)
 	assert_string_equal(pax.path, path);
 }
 
-static void check_entry(struct archive_entry *ae, const struct want *want, enum pax_type kind)
+static void check_entry(struct archive_entry *ae, const struct want *want,
+			enum pax_type kind)
 {
 	assert_int_equal(pax.type, kind);
 	check_path(archive_entry_pathname(ae));
@@ -213,7 +217,8 @@ static void reads_as_libarchive(void **state)
 	}
 }
 
-/* No flipped bit makes the parser leave its bytes, or a file grow beyond what was said. */
+/* No flipped bit makes the parser leave its bytes, or a file grow beyond what was said.
+ */
 static void survives_flipped_bits(void **state)
 {
 	(void)state;
@@ -283,12 +288,14 @@ static size_t header_of(char type, const char *path, const char *target)
 	return n;
 }
 
-/* Paths that lead outside, or that two programs could read in two ways, are refused (T14, T53). */
+/* Paths that lead outside, or that two programs could read in two ways, are refused (T14,
+ * T53). */
 static void refuses_bad_paths(void **state)
 {
-	static const char *const bad[] = { "",	    "/etc/x", "x",	"./",	  "./..",  "./../x",
-					   "./a/..", "./a//b", "./a/./b", "../x", ".x",	   "./a/",
-					   "./.",    ".//a",   "..",	 "./a/../../x" };
+	static const char *const bad[] = { "",	      "/etc/x", "x",	  "./",
+					   "./..",    "./../x", "./a/..", "./a//b",
+					   "./a/./b", "../x",	".x",	  "./a/",
+					   "./.",     ".//a",	"..",	  "./a/../../x" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -307,7 +314,8 @@ static void refuses_bad_paths(void **state)
 	refuse(header_of('5', "./a", ""), "bad directory name");
 	assert_int_equal(pax_parse(pax_room, header_of('5', "./", ""), &pax, &err), 0);
 	assert_string_equal(pax.path, ".");
-	assert_int_equal(pax_parse(pax_room, header_of('2', "./a", "/etc/../x"), &pax, &err), 0);
+	assert_int_equal(
+		pax_parse(pax_room, header_of('2', "./a", "/etc/../x"), &pax, &err), 0);
 }
 
 /* An extended header with RECORDS (N bytes), then a plain one. */
@@ -352,17 +360,27 @@ static void refuse_record(const char *text, size_t n, const char *why)
 	refuse(header_with(room, record(room, text, n)), why);
 }
 
-/* Records with bad numbers, NULs, unknown or double keys are refused; so are long, deep paths. */
+/* Records with bad numbers, NULs, unknown or double keys are refused; so are long, deep
+ * paths. */
 static void refuses_bad_records(void **state)
 {
-	static const char *const bad[] = { "size=-1",	   "size=99999999999999999999",
-					   "size=",	   "uid=4294967295",
-					   "uid=-1",	   "gid=1x",
-					   "mtime=1.2.3",  "mtime=99999999999999999999",
-					   "mtime=x",	   "hdrcharset=KOI8",
-					   "GNU.sparse.major=0", "GNU.sparse.map=1,2",
-					   "uname=root",   "comment=x",
-					   "VENDOR.x=y",   "SCHILY.realsize=3", "SCHILY.xattr.=x",
+	static const char *const bad[] = { "size=-1",
+					   "size=99999999999999999999",
+					   "size=",
+					   "uid=4294967295",
+					   "uid=-1",
+					   "gid=1x",
+					   "mtime=1.2.3",
+					   "mtime=99999999999999999999",
+					   "mtime=x",
+					   "hdrcharset=KOI8",
+					   "GNU.sparse.major=0",
+					   "GNU.sparse.map=1,2",
+					   "uname=root",
+					   "comment=x",
+					   "VENDOR.x=y",
+					   "SCHILY.realsize=3",
+					   "SCHILY.xattr.=x",
 					   "size=9223372036854775808" };
 	static char deep[1200] = "path=.", twice[100], longer[5000];
 	size_t n;
@@ -375,9 +393,11 @@ static void refuses_bad_records(void **state)
 	for (int i = 0; i < 257; i++)
 		strcat(deep, "/d");
 	refuse_record(deep, strlen(deep), "too deep");
-	assert_int_equal(pax_parse(pax_room, header_with(longer, record(longer, deep,
-									strlen(deep) - 2)),
-				   &pax, &err), 0);
+	assert_int_equal(
+		pax_parse(pax_room,
+			  header_with(longer, record(longer, deep, strlen(deep) - 2)),
+			  &pax, &err),
+		0);
 	(void)snprintf(longer, sizeof(longer), "path=./%04094d", 7);
 	refuse_record(longer, strlen(longer), "too long");
 	hostile = "double key";
@@ -401,7 +421,8 @@ static void refuse_map(const char *map, uint64_t real, uint64_t stored, const ch
 
 	n += record(records + n, "GNU.sparse.minor=0", 18);
 	n += record(records + n, "GNU.sparse.name=./x", 19);
-	(void)snprintf(text, sizeof(text), "GNU.sparse.realsize=%llu", (unsigned long long)real);
+	(void)snprintf(text, sizeof(text), "GNU.sparse.realsize=%llu",
+		       (unsigned long long)real);
 	n += record(records + n, text, strlen(text));
 	n = header_with(records, n);
 	(void)snprintf(size, sizeof(size), "%011llo", (unsigned long long)stored + 512);
@@ -416,8 +437,8 @@ static void refuse_map(const char *map, uint64_t real, uint64_t stored, const ch
 		fail_msg("%s: %s", map, err.text);
 }
 
-/* Maps whose runs overlap, descend, overflow or leave the file are refused, as are sizes that do
- * not fit the map. */
+/* Maps whose runs overlap, descend, overflow or leave the file are refused, as are sizes
+ * that do not fit the map. */
 static void refuses_bad_maps(void **state)
 {
 	(void)state;

@@ -6,12 +6,14 @@
 #include <linux/fs.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -89,7 +91,8 @@ static const char *tree(const char *root)
 
 	(void)snprintf(command, sizeof(command),
 		       "cd %s 2>/dev/null && find . -path './.volsnap-*' -prune -o "
-		       "-path ./lost+found -prune -o -printf '%%P:%%y:%%m:%%U\\n' | sed '/^:/d' | sort | tr '\\n' ' ' "
+		       "-path ./lost+found -prune -o -printf '%%P:%%y:%%m:%%U\\n' | sed "
+		       "'/^:/d' | sort | tr '\\n' ' ' "
 		       "&& find . -path './.volsnap-*' -prune -o -type f -print | sort | "
 		       "xargs -r cat",
 		       root);
@@ -102,8 +105,9 @@ static const char *tree(const char *root)
 
 static void make_old(void)
 {
-	run("mkdir -p %s/dir && echo old-a >%s/a && echo old-b >%s/dir/b && ln -s /x %s/link", path,
-	    path, path, path);
+	run("mkdir -p %s/dir && echo old-a >%s/a && echo old-b >%s/dir/b && ln -s /x "
+	    "%s/link",
+	    path, path, path, path);
 }
 
 static void fill_new(struct place *p)
@@ -201,7 +205,8 @@ static void fills_what_is_empty(void **state)
 	assert_int_equal(place_discard(path, &err), 1);
 }
 
-/* What was there is kept whole, under the name that place_previous says, until it is discarded. */
+/* What was there is kept whole, under the name that place_previous says, until it is
+ * discarded. */
 static void keeps_previous(void **state)
 {
 	char *name, before[4096];
@@ -223,7 +228,8 @@ static void keeps_previous(void **state)
 	assert_non_null(strstr(tree(path), new_tree));
 }
 
-/* Content is never replaced unasked, nor a previous tree by another; nothing is left behind. */
+/* Content is never replaced unasked, nor a previous tree by another; nothing is left
+ * behind. */
 static void refuses_what_is_full(void **state)
 {
 	struct place *p = NULL;
@@ -296,7 +302,8 @@ static bool recover_cut(int n)
 	return WEXITSTATUS(status) == CUT;
 }
 
-/* After recovery PATH is old or new, whole; where it is new, the old one is the previous. */
+/* After recovery PATH is old or new, whole; where it is new, the old one is the previous.
+ */
 static bool check_recovered(const char *before)
 {
 	bool is_new;
@@ -344,8 +351,8 @@ static void cut_everywhere(void)
 	assert_true(n_new > 0 && n_old > 0);
 }
 
-/* Whatever step a crash cuts, recovery leaves the old or the new tree whole, and never removes
- * what is the only copy of the old one. */
+/* Whatever step a crash cuts, recovery leaves the old or the new tree whole, and never
+ * removes what is the only copy of the old one. */
 static void survives_cuts(void **state)
 {
 	(void)state;
@@ -386,7 +393,8 @@ static void removes_garbage(void **state)
 	}
 }
 
-/* Another volume in the same directory is not touched, even if its name begins like ours. */
+/* Another volume in the same directory is not touched, even if its name begins like ours.
+ */
 static void leaves_others_alone(void **state)
 {
 	struct place *p = NULL, *other = NULL;
@@ -470,14 +478,16 @@ static void follows_a_link_at_path(void **state)
 	struct stat st;
 
 	(void)state;
-	run("mkdir %s/real && echo old >%s/real/a && ln -s real %s", scratch, scratch, path);
+	run("mkdir %s/real && echo old >%s/real/a && ln -s real %s", scratch, scratch,
+	    path);
 	put_in_place(true);
 	assert_int_equal(lstat(path, &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	assert_non_null(strstr(tree(path), new_tree));
 }
 
-/* A single file: replaced by one rename, the previous one kept; cut anywhere, one is there. */
+/* A single file: replaced by one rename, the previous one kept; cut anywhere, one is
+ * there. */
 static void replaces_a_file(void **state)
 {
 	struct place *p = NULL;
@@ -500,7 +510,8 @@ static void replaces_a_file(void **state)
 		status = WEXITSTATUS(status);
 		assert_int_equal(place_recover(path, &err), 0);
 		assert_int_equal(n_own(scratch), 0);
-		run("case $(cat %s) in new) grep -q old %s;; old) test ! -e %s;; *) exit 1;; esac",
+		run("case $(cat %s) in new) grep -q old %s;; old) test ! -e %s;; *) exit "
+		    "1;; esac",
 		    path, previous, previous);
 	}
 	assert_int_equal(status, 0);
@@ -511,7 +522,8 @@ static void replaces_a_file(void **state)
 	assert_int_equal(err.kind, ERR_REFUSED);
 }
 
-/* In a mount point lost+found is nobody's content, and an attribute of the new root arrives. */
+/* In a mount point lost+found is nobody's content, and an attribute of the new root
+ * arrives. */
 static void fills_a_mount(void **state)
 {
 	struct place *p = NULL;
@@ -535,7 +547,8 @@ static void fills_a_mount(void **state)
 	check_nothing_left();
 }
 
-/* A volume with names of ours, or with a mount in it, is refused before anything moves. */
+/* A volume with names of ours, or with a mount in it, is refused before anything moves.
+ */
 static void refuses_what_would_stop_halfway(void **state)
 {
 	struct place *p = NULL;
@@ -571,7 +584,8 @@ static pid_t other_namespace(const char *setup)
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (pid == 0) {
-		if (unshare(CLONE_NEWNS) < 0 || system(setup) != 0)
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || unshare(CLONE_NEWNS) < 0 ||
+		    system(setup) != 0)
 			_exit(1);
 		(void)!write(ready[1], "x", 1);
 		(void)pause();
@@ -589,8 +603,8 @@ static void end(pid_t pid)
 	(void)waitpid(pid, NULL, 0);
 }
 
-/* A bind of the volume, or of a part of it, in another namespace is a use; a namespace without
- * one, or with one of a neighbour, is not. */
+/* A bind of the volume, or of a part of it, in another namespace is a use; a namespace
+ * without one, or with one of a neighbour, is not. */
 static void sees_users(void **state)
 {
 	char setup[500];
@@ -617,7 +631,8 @@ static void sees_users(void **state)
 	assert_int_equal(place_in_use("/nonexistent/x", &found, &err), 0);
 }
 
-/* The copy of a mounted volume in a sandboxed service is no use; at another place it is. */
+/* The copy of a mounted volume in a sandboxed service is no use; at another place it is.
+ */
 static void knows_copies(void **state)
 {
 	char setup[500];

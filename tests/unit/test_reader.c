@@ -349,6 +349,35 @@ static void test_other_parts(void **state)
 	kit_copy(first, second);
 	assert_int_equal(read_snapshot(name, f, 200, false), -1);
 	is_damaged(second);
+	kit_name(&other.archive, 0, name);
+	kit_resign(&other.archive, 1);
+	assert_int_equal(read_snapshot(name, f, 200, false), -1);
+	is_damaged("is not the part 1");
+}
+
+/* Only two parts have buffers: one that lost its own and comes back does not take what another
+ * part left in them for its own. */
+static void test_taking_turns(void **state)
+{
+	static const struct fake f[] = {
+		{ 1, 131072, 0 }, { 1, 1000000, 2 }, { 1, 131072, 0 },
+		{ 1, 1000000, 4 }, { 1, 131072, 0 }, { 1, 1000000, 6 },
+	};
+	struct writer_result w = kit_write(1, NULL, f, 6, 36);
+	char name[600];
+	struct reader *r;
+
+	(void)state;
+	kit_name(&w.archive, 3, name);
+	assert_true(kit_size(name) > 0);
+	kit_name(&w.archive, 0, name);
+	r = kit_open(name);
+	for (uint64_t i = 0; i < 9; i++) {
+		assert_int_equal(reader_body_from(r, i % 3 * (131072 + 1000000), 131072, &oops), 0);
+		if (body_equals(r, &f[0], UINT64_MAX) < 0)
+			fail_msg("%s", oops.text);
+	}
+	reader_free(r);
 }
 
 /* Without a key, or with another one, it is ERR_KEY; the key that fits may be any of several. A
@@ -381,16 +410,16 @@ static void test_keys(void **state)
 static void test_check_all(void **state)
 {
 	static const struct fake f[] = {
-		{ 1, 300000, 1 }, { 0, 300000, 2 }, { 1, 200, 3 }, { 1, 10, 4 }
+		{ 1, 300000, 1 }, { 0, 300000, 2 }, { 1, 200, 3 }, { 1, 409600, 4 }
 	};
-	static const uint64_t at[] = { 100000, 450000 };
+	static const uint64_t at[] = { 100000, 450000, 950000 };
 	struct writer_result w = kit_write(1, NULL, f, 4, 0);
 	char name[600];
 	struct reader *r;
 
 	(void)state;
 	kit_name(&w.archive, 0, name);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		kit_flip(name, 4096 + at[i]);
 		r = kit_open(name);
 		assert_int_equal(read_all(r, f, 4, 0), 0);
@@ -398,11 +427,57 @@ static void test_check_all(void **state)
 		reader_check_all(r);
 		assert_int_equal(read_all(r, f, 4, 0), -1);
 		is_damaged("segment");
-		is_damaged("entry 0");
+		is_damaged(i < 2 ? "entry 0" : "entry 2");
 		reader_free(r);
 		kit_flip(name, 4096 + at[i]);
 	}
 	assert_int_equal(read_snapshot(name, f, 4, true), 0);
+}
+
+/* What was read out of turn does not count as checked where something before it was not. */
+static void test_check_out_of_turn(void **state)
+{
+	static const struct fake f[] = { { 1, 600000, 1 }, { 1, 200, 3 } };
+	struct writer_result w = kit_write(1, NULL, f, 2, 0);
+	struct reader_entry en;
+	char name[600];
+	struct reader *r;
+
+	(void)state;
+	kit_name(&w.archive, 0, name);
+	kit_flip(name, 4096 + 100000);
+	r = kit_open(name);
+	reader_check_all(r);
+	assert_int_equal(reader_next(r, &en, &oops), 0);
+	assert_int_equal(reader_body_from(r, 600000, 200, &oops), 0);
+	assert_int_equal(body_equals(r, &f[1], UINT64_MAX), 0);
+	assert_int_equal(reader_next(r, &en, &oops), -1);
+	is_damaged("entry 0");
+	reader_free(r);
+}
+
+/* A body whose middle is damaged fails there, and again when asked again: what follows never comes
+ * in its place. */
+static void test_body_again(void **state)
+{
+	static const struct fake f[] = { { 1, 4096 * 100, 1 } };
+	struct writer_result w = kit_write(1, NULL, f, 1, 0);
+	struct reader_entry en;
+	const uint8_t *p;
+	char name[600];
+	struct reader *r;
+	size_t n;
+
+	(void)state;
+	kit_name(&w.archive, 0, name);
+	kit_flip(name, 4096 + 200000);
+	r = kit_open(name);
+	assert_int_equal(reader_next(r, &en, &oops), 0);
+	assert_int_equal(body_equals(r, &f[0], 131072), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(reader_body(r, &p, &n, &oops), -1);
+	assert_int_equal(reader_next(r, &en, &oops), 1);
+	reader_free(r);
 }
 
 /* A list of entries that broke off is not read on, until it is read anew from its beginning. */
@@ -447,6 +522,8 @@ static size_t entry_of(uint8_t *p, uint64_t header_len, uint64_t body_len, size_
 	return n + header;
 }
 
+static uint64_t craft_given; /* entries that came before its end */
+
 /* How reading it ends: 1 with all totals, or -1. */
 static int read_craft(const struct craft *c)
 {
@@ -461,7 +538,7 @@ static int read_craft(const struct craft *c)
 	found = reader_open(kit.store, &kit.d, name, &kit.reader_keys, &r, &oops);
 	if (found == 0)
 		reader_check_all(r);
-	while (found == 0)
+	for (craft_given = 0; found == 0; craft_given += found == 0)
 		found = reader_next(r, &en, &oops);
 	if (found < 0)
 		assert_int_equal(oops.kind, ERR_DAMAGED);
@@ -505,24 +582,43 @@ static void test_bad_counts(void **state)
 	assert_int_equal(read_craft(&c), 1);
 	(void)entry_of(g, 512, 99, 512);
 	assert_int_equal(read_craft(&c), -1);
+	is_damaged("less than it says");
 	(void)entry_of(g, 512, 101, 512);
 	assert_int_equal(read_craft(&c), -1);
+	assert_int_equal(craft_given, 0);
 	(void)entry_of(g, 512, 100, 512);
 	c.group_len = n + entry_of(g + n, 512, 0, 512);
 	assert_int_equal(read_craft(&c), -1);
+	assert_int_equal(craft_given, 1);
 	c.entries = 3;
 	assert_int_equal(read_craft(&c), -1);
+	is_damaged("less than it says");
 	c.entries = 2;
 	assert_int_equal(read_craft(&c), 1);
 	c.body_len = 101; /* a byte that no entry owns */
 	assert_int_equal(read_craft(&c), -1);
 }
 
+/* A gap has bytes, or it is none. */
+static void test_empty_gap(void **state)
+{
+	uint8_t g[600];
+	struct craft c = { .seq = 1, .group = g, .entries = 0, .body_len = 1, .body = 1 };
+
+	(void)state;
+	c.group_len = entry_of(g, 0, 1, 0);
+	assert_int_equal(read_craft(&c), 1);
+	c.group_len = entry_of(g, 0, 1, 0);
+	c.group_len += entry_of(g + c.group_len, 0, 0, 0);
+	assert_int_equal(read_craft(&c), -1);
+	is_damaged("gap");
+}
+
 /* An extent's check, a place in no archive of the snapshot, in no part, on no record, and a stanza
  * that does not open are damage. */
 static void test_bad_places(void **state)
 {
-	struct place at = { .seq = 1, .part = 1, .offset = 0 };
+	struct record_place at = { .seq = 1, .part = 1, .offset = 0 };
 	uint8_t g[600];
 	struct craft c = { .seq = 1, .group = g, .entries = 1 };
 
@@ -535,7 +631,7 @@ static void test_bad_places(void **state)
 	c.head = &at; /* the HEAD frame is the first record here */
 	assert_int_equal(read_craft(&c), 1);
 	for (uint64_t i = 0; i < 6; i++) {
-		static const struct place bad[] = {
+		static const struct record_place bad[] = {
 			{ 2, 1, 0 },	 { 0, 1, 0 },	       { 1, 2, 0 }, { 1, 0, 0 },
 			{ 1, 1, 16366 }, { 1, 1, UINT64_MAX / 4 },
 		};
@@ -543,9 +639,16 @@ static void test_bad_places(void **state)
 		at = bad[i];
 		assert_int_equal(read_craft(&c), -1);
 	}
-	at = (struct place){ .seq = 1, .part = 1, .offset = 1 };
+	at = (struct record_place){ .seq = 1, .part = 1, .offset = 1 };
 	assert_int_equal(read_craft(&c), -1);
 	is_damaged("record at 1");
+	at.offset = 0;
+	c.body_len = c.body = 1; /* now a BODY frame is the first */
+	c.group_len = entry_of(g, 512, 1, 512);
+	assert_int_equal(read_craft(&c), -1);
+	is_damaged("type 1");
+	c.body_len = c.body = 0;
+	c.group_len = entry_of(g, 512, 0, 512);
 	c.head = NULL;
 	c.bad_stanza = true;
 	assert_int_equal(read_craft(&c), -1);
@@ -567,6 +670,10 @@ static void test_bad_root(void **state)
 	c.root_of_other_kind = true;
 	assert_int_equal(read_craft(&c), -1);
 	is_damaged("another volume");
+	c.root_of_other_kind = false;
+	c.bad_root_id = true;
+	assert_int_equal(read_craft(&c), -1);
+	is_damaged("its id");
 }
 
 /* ---- dependencies ---- */
@@ -632,7 +739,8 @@ int main(void)
 		each(test_truncated),	 each(test_other_parts), each(test_keys),
 		each(test_check_all),	 each(test_broken_list), each(test_bad_groups),
 		each(test_bad_counts),	 each(test_bad_places),	 each(test_bad_root),
-		each(test_dependency),
+		each(test_dependency),	 each(test_taking_turns), each(test_check_out_of_turn),
+		each(test_body_again),	 each(test_empty_gap),
 	};
 
 	return cmocka_run_group_tests_name("reader", tests, NULL, NULL);

@@ -44,7 +44,7 @@ static int store(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref
 	if ((int)disk.n == disk.fail_at)
 		return err_set(e, ERR_STORE, "full");
 	assert_true(disk.n < 40000);
-	ref->at = (struct place){ .seq = 7, .part = 1 + disk.n / 100, .offset = disk.n * 1000u };
+	ref->at = (struct record_place){ .seq = 7, .part = 1 + disk.n / 100, .offset = disk.n * 1000u };
 	memset(ref->id, 0, sizeof(ref->id));
 	wire_set32(ref->id, disk.n);
 	return bytes_append(&disk.nodes[disk.n++], plain, n, e);

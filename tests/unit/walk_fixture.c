@@ -61,7 +61,8 @@ int fixture_teardown(void **state)
 	char mounted[128];
 	int r;
 
-	/* where a test that mounts something failed; the removal stays on one file system */
+	/* where a test that mounts something failed; the removal stays on one file system
+	 */
 	(void)snprintf(mounted, sizeof(mounted), "%s/tree/m", f->dir);
 	(void)umount2(mounted, MNT_DETACH | UMOUNT_NOFOLLOW);
 	r = file_remove_tree(AT_FDCWD, f->dir, &e);
