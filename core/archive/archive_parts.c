@@ -21,8 +21,8 @@ struct opening {
 
 /* ---- what a part holds ---- */
 
-/* Give back what only reading needs; the segment's memory was lent, and holds keys if it held
- * ROOT. */
+/* Give back what only reading needs; the segment's memory was lent, and holds keys if it
+ * held ROOT. */
 static void part_rest(struct part_reader *r)
 {
 	crypto_wipe(r->segment, SEGMENT_PAYLOAD);
@@ -48,19 +48,23 @@ static void part_trim(struct part_reader *r)
 
 /* ---- keys ---- */
 
-static int no_key(const struct part_reader *r, const struct reader_keys *keys, struct err *e)
+static int no_key(const struct part_reader *r, const struct reader_keys *keys,
+		  struct err *e)
 {
 	if (!keys || keys->n == 0)
-		return err_set(e, ERR_KEY, "%s: there is no reading key here: it needs the recovery key",
-			       r->name);
+		return err_set(
+			e, ERR_KEY,
+			"%s: there is no reading key here: it needs the recovery key",
+			r->name);
 	return err_set(e, ERR_KEY,
-		       "%s: is sealed to none of the keys here: it needs the recovery key, or an "
+		       "%s: is sealed to none of the keys here: it needs the recovery "
+		       "key, or an "
 		       "older one",
 		       r->name);
 }
 
-int archive_parts_key(const struct part_reader *r, const struct reader_keys *keys, uint8_t *fk,
-		      struct err *e)
+int archive_parts_key(const struct part_reader *r, const struct reader_keys *keys,
+		      uint8_t *fk, struct err *e)
 {
 	struct err why = ERR_EMPTY;
 	bool broken = false;
@@ -80,7 +84,8 @@ int archive_parts_key(const struct part_reader *r, const struct reader_keys *key
 
 /* ---- one archive ---- */
 
-/* Parts differ only in number, date and mac (section 6); volume and nonce are in the stream's id. */
+/* Parts differ only in number, date and mac (section 6); volume and nonce are in the
+ * stream's id. */
 static bool same_archive(const struct part_header *a, const struct part_header *b)
 {
 	return memcmp(a->store_id, b->store_id, sizeof(a->store_id)) == 0 &&
@@ -95,8 +100,8 @@ static bool same_archive(const struct part_header *a, const struct part_header *
 }
 
 /* Open part NO of the archive whose last part is FINAL. */
-static int part_open(const struct opening *o, const struct part_reader *final, uint32_t no,
-		     struct part_reader **out, struct err *e)
+static int part_open(const struct opening *o, const struct part_reader *final,
+		     uint32_t no, struct part_reader **out, struct err *e)
 {
 	int stem = (int)(strlen(final->name) - strlen(".vsf"));
 	char name[NAME_ROOM];
@@ -111,10 +116,11 @@ static int part_open(const struct opening *o, const struct part_reader *final, u
 	if (found < 0)
 		return -1;
 	if (memcmp((*out)->trailer.hash, final->trailer.parts[no - 1], 32) != 0)
-		return err_set(e, ERR_DAMAGED, "%s: is not the part %lu that %s names", name,
-			       (unsigned long)no, final->name);
+		return err_set(e, ERR_DAMAGED, "%s: is not the part %lu that %s names",
+			       name, (unsigned long)no, final->name);
 	if ((*out)->header.part != no || !same_archive(&(*out)->header, &final->header))
-		return err_set(e, ERR_DAMAGED, "%s: does not belong to %s", name, final->name);
+		return err_set(e, ERR_DAMAGED, "%s: does not belong to %s", name,
+			       final->name);
 	if (part_reader_unlock(*out, o->fk, e) < 0)
 		return -1;
 	part_trim(*out);
@@ -207,7 +213,8 @@ static int dependency_open(struct archive_parts *all, const struct opening *o,
 	dependency_name(final, a, name);
 	found = archive_begin(o, name, &x, e);
 	if (found == 1)
-		return err_set(e, ERR_DAMAGED, "%s: snapshot %llu, on which it rests, is missing",
+		return err_set(e, ERR_DAMAGED,
+			       "%s: snapshot %llu, on which it rests, is missing",
 			       final->name, (unsigned long long)a->seq);
 	if (found < 0 || !x)
 		return -1;
@@ -216,7 +223,8 @@ static int dependency_open(struct archive_parts *all, const struct opening *o,
 	last = x->parts[x->n - 1];
 	if (memcmp(last->trailer.hash, a->trailer_hash, 32) != 0 ||
 	    memcmp(last->header.stream.id, final->header.stream.id, 16) != 0)
-		return err_set(e, ERR_DAMAGED, "%s: is not the snapshot on which %s rests", name,
+		return err_set(e, ERR_DAMAGED,
+			       "%s: is not the snapshot on which %s rests", name,
 			       final->name);
 	return archive_finish(x, o, e);
 }
@@ -228,8 +236,8 @@ static int all_open(struct archive_parts *a, const struct opening *o, const char
 	int found = archive_begin(o, name, &a->own, e);
 
 	if (found == 1)
-		return err_set(e, ERR_STORE, "%s: is not there: pruned while reading: run again",
-			       name);
+		return err_set(e, ERR_STORE,
+			       "%s: is not there: pruned while reading: run again", name);
 	if (found < 0 || archive_finish(a->own, o, e) < 0)
 		return -1;
 	t = &archive_parts_final(a)->trailer;
@@ -239,8 +247,9 @@ static int all_open(struct archive_parts *a, const struct opening *o, const char
 	return 0;
 }
 
-int archive_parts_open(struct archive_parts *a, struct store *store, const struct descriptor *d,
-		       const char *name, const struct reader_keys *keys, struct err *e)
+int archive_parts_open(struct archive_parts *a, struct store *store,
+		       const struct descriptor *d, const char *name,
+		       const struct reader_keys *keys, struct err *e)
 {
 	struct opening o = { .store = store, .d = d, .keys = keys };
 	int result;
@@ -298,8 +307,8 @@ static size_t place_of(const struct archive_parts *a, const struct part_reader *
 	return (a->last + 1) % ARCHIVE_PARTS_AWAKE;
 }
 
-int archive_parts_get(struct archive_parts *a, const struct record_place *at, struct part_reader **out,
-		      struct err *e)
+int archive_parts_get(struct archive_parts *a, const struct record_place *at,
+		      struct part_reader **out, struct err *e)
 {
 	const struct archive *x = archive_find(a, at->seq);
 	struct part_reader *r;
@@ -307,7 +316,8 @@ int archive_parts_get(struct archive_parts *a, const struct record_place *at, st
 
 	if (!x || at->part < 1 || at->part > x->n)
 		return err_set(e, ERR_DAMAGED,
-			       "%s: leads to part %lu of snapshot %llu, on which it does not rest",
+			       "%s: leads to part %lu of snapshot %llu, on which it does "
+			       "not rest",
 			       archive_parts_final(a)->name, (unsigned long)at->part,
 			       (unsigned long long)at->seq);
 	r = x->parts[at->part - 1];

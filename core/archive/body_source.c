@@ -19,7 +19,8 @@ void body_source_close(struct body_source *b)
 	*b = (struct body_source){ .frames = NULL };
 }
 
-/* Lay open the extent that holds AT: the one after the open one without asking the tree anew. */
+/* Lay open the extent that holds AT: the one after the open one without asking the tree
+ * anew. */
 static int extent_open(struct body_source *b, uint64_t at, struct err *e)
 {
 	const struct unpacked *u = NULL;
@@ -29,8 +30,8 @@ static int extent_open(struct body_source *b, uint64_t at, struct err *e)
 	int found;
 
 	b->n = 0; /* until all is well */
-	found = next ? tree_walker_next(b->walker, &x, e) :
-		       tree_walker_seek(b->walker, at, &x, &skip, e);
+	found = next ? tree_walker_next(b->walker, &x, e)
+		     : tree_walker_seek(b->walker, at, &x, &skip, e);
 	if (found == 1)
 		return err_set(e, ERR_DAMAGED, "the content ends too early");
 	if (found < 0 || frame_source_get(b->frames, TREE_BODY, &x, &u, e) < 0)

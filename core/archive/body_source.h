@@ -24,7 +24,8 @@ struct body_source {
 int body_source_open(struct body_source *b, struct frame_source *frames,
 		     const struct tree_ref *top, struct err *e);
 void body_source_close(struct body_source *b);
-/* Bytes of the stream from AT on, AT < b->length: *n > 0 of them at *p, valid until the next call. */
+/* Bytes of the stream from AT on, AT < b->length: *n > 0 of them at *p, valid until the
+ * next call. */
 int body_source_get(struct body_source *b, uint64_t at, const uint8_t **p, size_t *n,
 		    struct err *e);
 

@@ -1,4 +1,5 @@
-/* The directories of a store, host by host and stream by stream; one of them in catalog_dir.c. */
+/* The directories of a store, host by host and stream by stream; one of them in
+ * catalog_dir.c. */
 #include "archive/catalog.h"
 
 #include <stdio.h>
@@ -99,8 +100,8 @@ static int dir_load(struct load *l, struct catalog_dir *d, struct err *e)
 		stream_dir(&d->stream.stream, place, sizeof(place));
 		if (strcmp(place, d->stream.dir) != 0) {
 			/* A copy: taken for the stream, it would be there twice. */
-			(void)snprintf(text, sizeof(text), "holds the stream whose place is %s",
-				       place);
+			(void)snprintf(text, sizeof(text),
+				       "holds the stream whose place is %s", place);
 			return problem(l, d->stream.dir, text, e);
 		}
 		if (catalog_judge(d, e) < 0)
@@ -114,7 +115,8 @@ static int dir_load(struct load *l, struct catalog_dir *d, struct err *e)
 	return problem(l, d->stream.dir, text, e);
 }
 
-static int volume_listed(void *ctx, const char *name, bool is_dir, uint64_t size, struct err *e)
+static int volume_listed(void *ctx, const char *name, bool is_dir, uint64_t size,
+			 struct err *e)
 {
 	struct load *l = ctx;
 	size_t len = strlen(name);
@@ -122,8 +124,9 @@ static int volume_listed(void *ctx, const char *name, bool is_dir, uint64_t size
 	int result;
 
 	(void)size;
-	if (!is_dir || (l->filter && l->filter->name &&
-			(len <= ID_LEN || !component_fits(l->filter->name, name, len - ID_LEN))))
+	if (!is_dir ||
+	    (l->filter && l->filter->name &&
+	     (len <= ID_LEN || !component_fits(l->filter->name, name, len - ID_LEN))))
 		return 0;
 	if (len >= STORE_NAME_MAX + ID_LEN)
 		return problem(l, name, "is not the name of a stream", e);
@@ -141,13 +144,15 @@ static int volume_listed(void *ctx, const char *name, bool is_dir, uint64_t size
 	return result;
 }
 
-static int host_listed(void *ctx, const char *name, bool is_dir, uint64_t size, struct err *e)
+static int host_listed(void *ctx, const char *name, bool is_dir, uint64_t size,
+		       struct err *e)
 {
 	struct load *l = ctx;
 	char dir[STORE_NAME_MAX + 3];
 
 	(void)size;
-	if (!is_dir || (l->filter && !component_fits(l->filter->host, name, strlen(name))))
+	if (!is_dir ||
+	    (l->filter && !component_fits(l->filter->host, name, strlen(name))))
 		return 0;
 	if (strlen(name) >= STORE_NAME_MAX)
 		return problem(l, name, "is not the name of a host", e);
@@ -169,8 +174,8 @@ static int by_name(const void *a, const void *b)
 
 int catalog_load(struct store *store, const struct descriptor *d,
 		 const struct catalog_filter *filter, const struct secret *host_secret,
-		 const struct reader_keys *keys, struct catalog *out, struct bytes *problems,
-		 struct err *e)
+		 const struct reader_keys *keys, struct catalog *out,
+		 struct bytes *problems, struct err *e)
 {
 	struct load l = { .store = store,
 			  .d = d,

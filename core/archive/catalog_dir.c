@@ -1,6 +1,7 @@
-/* Files come in bytewise order, so the parts of a snapshot come just before its last one, and
- * snapshots in the order of their numbers.  Names are only trusted as far as the signed header
- * says the same; whatever else ends in .vsf is damage, and never more than that. */
+/* Files come in bytewise order, so the parts of a snapshot come just before its last one,
+ * and snapshots in the order of their numbers.  Names are only trusted as far as the
+ * signed header says the same; whatever else ends in .vsf is damage, and never more than
+ * that. */
 #include "archive/catalog_dir.h"
 
 #include <errno.h>
@@ -71,13 +72,14 @@ static bool name_decode(const char *name, struct archive_id *a)
 	a->seq = strtoull(name, &end, 10);
 	if (errno != 0 || end != dash || a->seq == 0 || !crypto_unhex(hex, a->id, 16))
 		return false;
-	(void)snprintf(want, sizeof(want), "%010llu-%s" FINAL_EXT, (unsigned long long)a->seq,
-		       hex);
+	(void)snprintf(want, sizeof(want), "%010llu-%s" FINAL_EXT,
+		       (unsigned long long)a->seq, hex);
 	return strcmp(want, name) == 0;
 }
 
 /* Remember a part until its last part comes. */
-static int part_listed(struct catalog_dir *d, const char *name, uint64_t size, struct err *e)
+static int part_listed(struct catalog_dir *d, const char *name, uint64_t size,
+		       struct err *e)
 {
 	const char *dot = strchr(name, '.');
 	size_t len = (size_t)(dot - name); /* the name ends in .vsa */
@@ -225,16 +227,17 @@ static void check_whole(const struct catalog_dir *d, const char *base,
 
 		if (dep && dep->x.state != SNAPSHOT_DAMAGED)
 			continue;
-		(void)snprintf(text, sizeof(text),
-			       "%s: snapshot %llu, on which it rests, is missing or damaged",
-			       f->x.name, (unsigned long long)t->deps[i].archive.seq);
+		(void)snprintf(
+			text, sizeof(text),
+			"%s: snapshot %llu, on which it rests, is missing or damaged",
+			f->x.name, (unsigned long long)t->deps[i].archive.seq);
 		damaged(f, text);
 		return;
 	}
 }
 
-static void take_part(struct catalog_dir *d, const char *base, const struct part_reader *r,
-		      struct found *f)
+static void take_part(struct catalog_dir *d, const char *base,
+		      const struct part_reader *r, struct found *f)
 {
 	const struct part_header *h = &r->header;
 	const struct part_trailer *t = &r->trailer;
@@ -265,13 +268,14 @@ static bool is_files_fault(const struct err *e)
 {
 	return e->kind == ERR_DAMAGED ||
 	       (e->kind == ERR_STORE &&
-		(e->sys == EIO || e->sys == EBADMSG || e->sys == EUCLEAN || e->sys == ENODATA ||
-		 e->sys == ELOOP || e->sys == ENXIO || e->sys == EACCES));
+		(e->sys == EIO || e->sys == EBADMSG || e->sys == EUCLEAN ||
+		 e->sys == ENODATA || e->sys == ELOOP || e->sys == ENXIO ||
+		 e->sys == EACCES));
 }
 
 /* 1: it is gone meanwhile. */
-static int snapshot_open(struct catalog_dir *d, const char *base, bool is_dir, struct found *f,
-			 struct err *e)
+static int snapshot_open(struct catalog_dir *d, const char *base, bool is_dir,
+			 struct found *f, struct err *e)
 {
 	struct part_reader *r = NULL;
 	struct err why = ERR_EMPTY;
@@ -297,8 +301,8 @@ static int snapshot_open(struct catalog_dir *d, const char *base, bool is_dir, s
 	return opened < 0 && !is_files_fault(&why) ? -1 : opened == 1;
 }
 
-static int final_listed(struct catalog_dir *d, const char *base, bool is_dir, uint64_t size,
-			struct err *e)
+static int final_listed(struct catalog_dir *d, const char *base, bool is_dir,
+			uint64_t size, struct err *e)
 {
 	struct found f = { .x.state = SNAPSHOT_DAMAGED };
 	int result;
@@ -317,7 +321,8 @@ static int final_listed(struct catalog_dir *d, const char *base, bool is_dir, ui
 	return result < 0 ? -1 : 0;
 }
 
-static int file_listed(void *ctx, const char *name, bool is_dir, uint64_t size, struct err *e)
+static int file_listed(void *ctx, const char *name, bool is_dir, uint64_t size,
+		       struct err *e)
 {
 	struct catalog_dir *d = ctx;
 

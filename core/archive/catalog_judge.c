@@ -1,8 +1,10 @@
-/* What the snapshots of one stream are worth once all are known: their summaries, and rule R5.
+/* What the snapshots of one stream are worth once all are known: their summaries, and
+ * rule R5.
  *
  * R5: a snapshot whose successor number is taken, and which nobody names as parent, was
- * superseded: its writer lost its memory of it.  That is only said where every snapshot of the
- * successor number was read and verified, since an unreadable one may be its child. */
+ * superseded: its writer lost its memory of it.  That is only said where every snapshot
+ * of the successor number was read and verified, since an unreadable one may be its
+ * child. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +19,8 @@
 
 /* ---- the list key ---- */
 
-static int keep_list_key(struct catalog_dir *d, const struct stream_keys *k, struct err *e)
+static int keep_list_key(struct catalog_dir *d, const struct stream_keys *k,
+			 struct err *e)
 {
 	d->stream.list_key = crypto_lock(sizeof(k->list), e);
 	if (!d->stream.list_key)
@@ -37,8 +40,8 @@ static bool is_own(const struct catalog_dir *d)
 }
 
 /* Unlock the last part R with a reading key and take the keys out of its ROOT. */
-static int open_root(const struct catalog_dir *d, struct part_reader *r, struct stream_keys *k,
-		     struct err *e)
+static int open_root(const struct catalog_dir *d, struct part_reader *r,
+		     struct stream_keys *k, struct err *e)
 {
 	auto_free struct root *root = malloc(sizeof(*root));
 	uint8_t *fk = crypto_lock(32, e);
@@ -77,7 +80,8 @@ static int find_list_key(struct catalog_dir *d, struct err *e)
 	struct stream_keys *k = NULL;
 
 	if (is_own(d)) {
-		int result = stream_keys_derive(d->host_secret, d->stream.stream.id, &k, e);
+		int result =
+			stream_keys_derive(d->host_secret, d->stream.stream.id, &k, e);
 
 		if (result == 0)
 			result = keep_list_key(d, k, e);
@@ -105,9 +109,10 @@ static void open_summaries(struct catalog_dir *d)
 	for (size_t i = 0; d->stream.list_key && i < d->n; i++) {
 		struct found *f = &d->all[i];
 
-		f->x.has_summary = f->verified &&
-				   summary_open(f->sealed, d->stream.list_key, f->header_hash,
-						&f->x.summary, &ignored) == 0;
+		f->x.has_summary =
+			f->verified &&
+			summary_open(f->sealed, d->stream.list_key, f->header_hash,
+				     &f->x.summary, &ignored) == 0;
 	}
 }
 
@@ -118,9 +123,11 @@ static void mark_named(struct catalog_dir *d, const struct archive_id *parent)
 	for (size_t low = 0, high = d->n; low < high;) {
 		size_t mid = low + (high - low) / 2;
 		struct found *f = &d->all[mid];
-		int side = f->x.archive.seq < parent->seq ? -1 :
-			   f->x.archive.seq > parent->seq ? 1 :
-				   memcmp(f->x.archive.id, parent->id, sizeof(parent->id));
+		int side =
+			f->x.archive.seq < parent->seq ? -1
+			: f->x.archive.seq > parent->seq
+				? 1
+				: memcmp(f->x.archive.id, parent->id, sizeof(parent->id));
 
 		if (side == 0) {
 			f->named = true;

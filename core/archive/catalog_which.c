@@ -1,5 +1,5 @@
-/* WHICH: the part of NAME@WHICH that chooses a snapshot (volsnap(1), "WHICH").  What has only
- * digits is a number, so the id of a snapshot needs a letter, or "id:" before it. */
+/* WHICH: the part of NAME@WHICH that chooses a snapshot (volsnap(1), "WHICH").  What has
+ * only digits is a number, so the id of a snapshot needs a letter, or "id:" before it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +33,8 @@ static uint64_t number_of(const char *digits)
 
 /* ---- latest ---- */
 
-static int find_latest(const struct catalog_stream *s, uint64_t back, const struct snapshot **out,
-		       struct err *e)
+static int find_latest(const struct catalog_stream *s, uint64_t back,
+		       const struct snapshot **out, struct err *e)
 {
 	uint64_t seen = 0;
 
@@ -46,8 +46,8 @@ static int find_latest(const struct catalog_stream *s, uint64_t back, const stru
 	if (seen == 0)
 		return err_set(e, ERR_NOT_FOUND, "%s: has no restorable snapshot",
 			       s->stream.name);
-	return err_set(e, ERR_NOT_FOUND, "%s: has only %llu restorable snapshots", s->stream.name,
-		       (unsigned long long)seen);
+	return err_set(e, ERR_NOT_FOUND, "%s: has only %llu restorable snapshots",
+		       s->stream.name, (unsigned long long)seen);
 }
 
 /* ---- numbers and ids ---- */
@@ -75,17 +75,19 @@ static int not_restorable(const struct catalog_stream *s, const struct name *w,
 {
 	switch (x->state) {
 	case SNAPSHOT_DAMAGED:
-		return err_set(e, ERR_DAMAGED, "%s@%s: damaged: %s", s->stream.name, w->text,
-			       x->problem);
+		return err_set(e, ERR_DAMAGED, "%s@%s: damaged: %s", s->stream.name,
+			       w->text, x->problem);
 	case SNAPSHOT_PARTIAL:
-		return err_set(e, ERR_NOT_FOUND,
-			       "%s@%s: is the checkpoint of a snapshot that was not finished",
-			       s->stream.name, w->text);
+		return err_set(
+			e, ERR_NOT_FOUND,
+			"%s@%s: is the checkpoint of a snapshot that was not finished",
+			s->stream.name, w->text);
 	case SNAPSHOT_ABANDONED:
 	case SNAPSHOT_OK:
 		break;
 	}
-	return err_set(e, ERR_NOT_FOUND, "%s@%s: was superseded by another of its number or the next",
+	return err_set(e, ERR_NOT_FOUND,
+		       "%s@%s: was superseded by another of its number or the next",
 		       s->stream.name, w->text);
 }
 
@@ -108,13 +110,14 @@ static int find_name(const struct catalog_stream *s, const struct name *w,
 		}
 	}
 	if (n > 1)
-		return err_set(e, ERR_REFUSED, "%s@%s: several snapshots; give more of an id",
+		return err_set(e, ERR_REFUSED,
+			       "%s@%s: several snapshots; give more of an id",
 			       s->stream.name, w->text);
 	if (!ok && other)
 		return not_restorable(s, w, other, e);
 	if (!ok)
-		return err_set(e, ERR_NOT_FOUND, "%s@%s: no such snapshot", s->stream.name,
-			       w->text);
+		return err_set(e, ERR_NOT_FOUND, "%s@%s: no such snapshot",
+			       s->stream.name, w->text);
 	*out = ok;
 	return 0;
 }
@@ -129,7 +132,8 @@ static bool id_decode(const char *which, struct name *w)
 	if (!all_of(hex, HEX) || len > ID_MAX || (!marked && len < ID_MIN))
 		return false;
 	for (size_t i = 0; i <= len; i++)
-		w->id[i] = (char)(hex[i] >= 'A' && hex[i] <= 'F' ? hex[i] + ('a' - 'A') : hex[i]);
+		w->id[i] = (char)(hex[i] >= 'A' && hex[i] <= 'F' ? hex[i] + ('a' - 'A')
+								 : hex[i]);
 	return true;
 }
 
@@ -168,8 +172,8 @@ static bool date_parse(const char *p, struct tm *tm, bool *timed, bool *utc)
 	tm->tm_mon -= 1;
 	if (!*p)
 		return true;
-	*timed = take_char(&p, 'T') && take_digits(&p, 2, &tm->tm_hour) && take_char(&p, ':') &&
-		 take_digits(&p, 2, &tm->tm_min);
+	*timed = take_char(&p, 'T') && take_digits(&p, 2, &tm->tm_hour) &&
+		 take_char(&p, ':') && take_digits(&p, 2, &tm->tm_min);
 	*utc = *timed && take_char(&p, 'Z');
 	return *timed && !*p;
 }
@@ -177,7 +181,9 @@ static bool date_parse(const char *p, struct tm *tm, bool *timed, bool *utc)
 /* Is there such a day, such a minute? */
 static bool date_exists(const struct tm *tm)
 {
-	struct tm day = { .tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday };
+	struct tm day = { .tm_year = tm->tm_year,
+			  .tm_mon = tm->tm_mon,
+			  .tm_mday = tm->tm_mday };
 
 	(void)timegm(&day);
 	return day.tm_mon == tm->tm_mon && tm->tm_hour < 24 && tm->tm_min < 60;
@@ -216,14 +222,15 @@ static int find_date(const struct catalog_stream *s, const char *which, int64_t 
 			best = x;
 	}
 	if (!best)
-		return err_set(e, ERR_NOT_FOUND, "%s@%s: no restorable snapshot is that old",
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s@%s: no restorable snapshot is that old",
 			       s->stream.name, which);
 	*out = best;
 	return 0;
 }
 
-int catalog_which(const struct catalog_stream *s, const char *which, const struct snapshot **out,
-		  struct err *e)
+int catalog_which(const struct catalog_stream *s, const char *which,
+		  const struct snapshot **out, struct err *e)
 {
 	struct name w = { .text = which };
 	int64_t end;
@@ -235,16 +242,18 @@ int catalog_which(const struct catalog_stream *s, const char *which, const struc
 	if (all_of(which, DIGITS)) {
 		w.by_seq = true;
 		w.seq = number_of(which);
-		return w.seq == 0 ? err_set(e, ERR_NOT_FOUND, "%s@%s: numbers begin with 1",
-					    s->stream.name, which) :
-				    find_name(s, &w, out, e);
+		return w.seq == 0
+			       ? err_set(e, ERR_NOT_FOUND, "%s@%s: numbers begin with 1",
+					 s->stream.name, which)
+			       : find_name(s, &w, out, e);
 	}
 	if (id_decode(which, &w))
 		return find_name(s, &w, out, e);
 	if (date_end(which, &end) == 0)
 		return find_date(s, which, end, out, e);
-	return err_set(e, ERR_USAGE,
-		       "\"%s\": not a snapshot: expected latest, latest~N, a number, an id "
-		       "(8 hex digits or more), or YYYY-MM-DD[THH:MM[Z]]",
-		       which);
+	return err_set(
+		e, ERR_USAGE,
+		"\"%s\": not a snapshot: expected latest, latest~N, a number, an id "
+		"(8 hex digits or more), or YYYY-MM-DD[THH:MM[Z]]",
+		which);
 }

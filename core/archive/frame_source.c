@@ -10,8 +10,8 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-int frame_source_open(struct frame_source *f, struct archive_parts *parts, const uint8_t *id_key,
-		      struct err *e)
+int frame_source_open(struct frame_source *f, struct archive_parts *parts,
+		      const uint8_t *id_key, struct err *e)
 {
 	*f = (struct frame_source){ .parts = parts, .id_key = id_key };
 	f->packed = malloc(FRAME_MAX);
@@ -32,7 +32,8 @@ void frame_source_close(struct frame_source *f)
 	*f = (struct frame_source){ .parts = NULL };
 }
 
-static int name_record(const struct part_reader *r, const struct record_place *at, struct err *e)
+static int name_record(const struct part_reader *r, const struct record_place *at,
+		       struct err *e)
 {
 	return err_in(e, "%s: record at %llu", r->name, (unsigned long long)at->offset);
 }
@@ -50,7 +51,8 @@ static int slot_load(struct frame_source *f, struct frame_slot *s, enum record_t
 
 	s->loaded = false;
 	if (archive_parts_get(f->parts, at, &r, e) < 0 ||
-	    record_load(r, at->offset, type, f->unpacker, f->packed, s->frame->plain, &rec, e) < 0)
+	    record_load(r, at->offset, type, f->unpacker, f->packed, s->frame->plain,
+			&rec, e) < 0)
 		return -1;
 	if (unpacked_parse(s->frame, type, rec.ulen, f->id_key, rec.id, e) < 0)
 		return name_record(r, at, e);
@@ -59,15 +61,16 @@ static int slot_load(struct frame_source *f, struct frame_slot *s, enum record_t
 	return 0;
 }
 
-int frame_source_get(struct frame_source *f, enum tree_stream stream, const struct extent *x,
-		     const struct unpacked **out, struct err *e)
+int frame_source_get(struct frame_source *f, enum tree_stream stream,
+		     const struct extent *x, const struct unpacked **out, struct err *e)
 {
 	struct frame_slot *s = stream == TREE_HEAD ? &f->head : &f->body;
 	enum record_type type = stream == TREE_HEAD ? RECORD_HEAD : RECORD_BODY;
 	struct err ignored = ERR_EMPTY;
 	struct part_reader *r = NULL;
 
-	if ((!s->loaded || !same_place(&s->at, &x->at)) && slot_load(f, s, type, &x->at, e) < 0)
+	if ((!s->loaded || !same_place(&s->at, &x->at)) &&
+	    slot_load(f, s, type, &x->at, e) < 0)
 		return -1;
 	if (unpacked_check(s->frame, x->offset, x->length, f->id_key, x->check, e) < 0) {
 		if (archive_parts_get(f->parts, &x->at, &r, &ignored) == 0)
@@ -78,7 +81,8 @@ int frame_source_get(struct frame_source *f, enum tree_stream stream, const stru
 	return 0;
 }
 
-int frame_source_node(void *ctx, const struct tree_ref *ref, struct bytes *out, struct err *e)
+int frame_source_node(void *ctx, const struct tree_ref *ref, struct bytes *out,
+		      struct err *e)
 {
 	struct frame_source *f = ctx;
 	struct part_reader *r = NULL;

@@ -1,5 +1,5 @@
-/* Extents and nodes turned into checked bytes: one unpacked HEAD frame and one unpacked BODY
- * frame are kept, since neighbouring extents mostly lie in one frame. */
+/* Extents and nodes turned into checked bytes: one unpacked HEAD frame and one unpacked
+ * BODY frame are kept, since neighbouring extents mostly lie in one frame. */
 #ifndef ARCHIVE_FRAME_SOURCE_H
 #define ARCHIVE_FRAME_SOURCE_H
 
@@ -29,14 +29,16 @@ struct frame_source {
 };
 
 /* Free with frame_source_close, also when opening failed. */
-int frame_source_open(struct frame_source *f, struct archive_parts *parts, const uint8_t *id_key,
-		      struct err *e);
+int frame_source_open(struct frame_source *f, struct archive_parts *parts,
+		      const uint8_t *id_key, struct err *e);
 void frame_source_close(struct frame_source *f);
 /* The frame that X lies in, its id and X's check recomputed: X's bytes are x->length from
- * x->offset of its content on.  Valid until the next extent of the same STREAM is asked for. */
-int frame_source_get(struct frame_source *f, enum tree_stream stream, const struct extent *x,
-		     const struct unpacked **out, struct err *e);
+ * x->offset of its content on.  Valid until the next extent of the same STREAM is asked
+ * for. */
+int frame_source_get(struct frame_source *f, enum tree_stream stream,
+		     const struct extent *x, const struct unpacked **out, struct err *e);
 /* A tree_load_fn; CTX is the frame_source. */
-int frame_source_node(void *ctx, const struct tree_ref *ref, struct bytes *out, struct err *e);
+int frame_source_node(void *ctx, const struct tree_ref *ref, struct bytes *out,
+		      struct err *e);
 
 #endif

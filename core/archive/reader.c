@@ -1,8 +1,9 @@
-/* Entries of one snapshot: the head tree gives extents, these give groups, one after the other
- * out of the frame in memory, and these entries, in place.  The body stream is asked for only
- * where somebody wants it.
+/* Entries of one snapshot: the head tree gives extents, these give groups, one after the
+ * other out of the frame in memory, and these entries, in place.  The body stream is
+ * asked for only where somebody wants it.
  *
- * The list of entries is never resumed after an error in it: what follows could pass for all. */
+ * The list of entries is never resumed after an error in it: what follows could pass for
+ * all. */
 #include "archive/reader.h"
 
 #include <stdbool.h>
@@ -25,9 +26,9 @@
 struct heads {
 	struct tree_walker *walker;
 	const struct unpacked *frame;
-	struct cursor group;	/* what is left of the open group */
-	uint32_t chunk;		/* of the open group */
-	uint64_t extent_end;	/* in the frame's content; the group's end is at most this */
+	struct cursor group; /* what is left of the open group */
+	uint32_t chunk;	     /* of the open group */
+	uint64_t extent_end; /* in the frame's content; the group's end is at most this */
 	uint64_t entries, body; /* of the extent, still to come */
 };
 
@@ -57,7 +58,8 @@ static int check_identity(const struct reader *r, struct err *e)
 {
 	const struct stream *s = &final_part(r)->header.stream;
 
-	if (r->root.kind == s->kind && (!r->root.name[0] || strcmp(r->root.name, s->name) == 0))
+	if (r->root.kind == s->kind &&
+	    (!r->root.name[0] || strcmp(r->root.name, s->name) == 0))
 		return 0;
 	return err_set(e, ERR_DAMAGED, "%s: ROOT is of another volume than the header",
 		       final_part(r)->name);
@@ -78,7 +80,8 @@ static int load_root(struct reader *r, struct err *e)
 static int reader_setup(struct reader *r, struct store *store, const struct descriptor *d,
 			const char *name, const struct reader_keys *keys, struct err *e)
 {
-	if (archive_parts_open(&r->parts, store, d, name, keys, e) < 0 || load_root(r, e) < 0 ||
+	if (archive_parts_open(&r->parts, store, d, name, keys, e) < 0 ||
+	    load_root(r, e) < 0 ||
 	    frame_source_open(&r->frames, &r->parts, r->keys->id, e) < 0)
 		return -1;
 	if (body_source_open(&r->body, &r->frames, &r->root.body, e) < 0)
@@ -114,14 +117,17 @@ void reader_free(struct reader *r)
 }
 
 const struct root *reader_root(const struct reader *r) { return &r->root; }
-const struct part_trailer *reader_trailer(const struct reader *r) { return &final_part(r)->trailer; }
+const struct part_trailer *reader_trailer(const struct reader *r)
+{
+	return &final_part(r)->trailer;
+}
 const uint8_t *reader_list_key(const struct reader *r) { return r->keys->list; }
 void reader_check_all(struct reader *r) { r->check_all = true; }
 
 int reader_rewind(struct reader *r, struct err *e)
 {
-	struct tree_walker *fresh =
-		tree_walker_new(TREE_HEAD, &r->root.head, frame_source_node, &r->frames, e);
+	struct tree_walker *fresh = tree_walker_new(TREE_HEAD, &r->root.head,
+						    frame_source_node, &r->frames, e);
 
 	if (!fresh)
 		return err_in(e, "%s", final_part(r)->name);
@@ -136,7 +142,8 @@ int reader_rewind(struct reader *r, struct err *e)
 
 static int damaged_list(const struct reader *r, const char *why, struct err *e)
 {
-	return err_set(e, ERR_DAMAGED, "%s: list of entries: %s", final_part(r)->name, why);
+	return err_set(e, ERR_DAMAGED, "%s: list of entries: %s", final_part(r)->name,
+		       why);
 }
 
 /* The next extent of the head stream, before its first group; 1 at the end. */
@@ -147,7 +154,8 @@ static int extent_next(struct reader *r, struct err *e)
 	int found = tree_walker_next(h->walker, &x, e);
 
 	if (found != 0)
-		return found < 0 ? err_in(e, "%s: list of entries", final_part(r)->name) : 1;
+		return found < 0 ? err_in(e, "%s: list of entries", final_part(r)->name)
+				 : 1;
 	if (frame_source_get(&r->frames, TREE_HEAD, &x, &h->frame, e) < 0)
 		return -1;
 	h->chunk = 0;
@@ -189,7 +197,8 @@ static int group_next(struct reader *r, struct err *e)
 static int entry_take(struct reader *r, struct reader_entry *en, struct err *e)
 {
 	struct heads *h = &r->heads;
-	uint64_t header_len = cursor_varint(&h->group), body_len = cursor_varint(&h->group);
+	uint64_t header_len = cursor_varint(&h->group),
+		 body_len = cursor_varint(&h->group);
 
 	if (header_len > ENTRY_HEADER_MAX || header_len % BLOCK != 0)
 		return damaged_list(r, "a header of impossible length", e);
@@ -219,9 +228,10 @@ static int check_passed(struct reader *r, struct err *e)
 
 	while (r->check_all && r->checked < r->body_used) {
 		if (body_source_get(&r->body, r->checked, &p, &n, e) < 0)
-			return r->next_no == 0 ? -1 :
-						 err_in(e, "entry %llu",
-							(unsigned long long)r->next_no - 1);
+			return r->next_no == 0
+				       ? -1
+				       : err_in(e, "entry %llu",
+						(unsigned long long)r->next_no - 1);
 		r->checked += n;
 	}
 	return 0;
@@ -229,7 +239,8 @@ static int check_passed(struct reader *r, struct err *e)
 
 static int check_totals(struct reader *r, struct err *e)
 {
-	if (r->next_no != r->root.totals.entries || r->body_used != r->root.totals.body_len)
+	if (r->next_no != r->root.totals.entries ||
+	    r->body_used != r->root.totals.body_len)
 		return damaged_list(r, "is not what the totals say", e);
 	return 0;
 }
@@ -240,7 +251,8 @@ static int entry_next(struct reader *r, struct reader_entry *en, struct err *e)
 		while (r->heads.group.left == 0) {
 			int found = group_next(r, e);
 
-			if (found == 1 && (check_passed(r, e) < 0 || check_totals(r, e) < 0))
+			if (found == 1 &&
+			    (check_passed(r, e) < 0 || check_totals(r, e) < 0))
 				return -1;
 			if (found != 0)
 				return found;
@@ -275,9 +287,9 @@ int reader_body(struct reader *r, const uint8_t **p, size_t *n, struct err *e)
 	if (left == 0)
 		return 1;
 	if (body_source_get(&r->body, r->body_at, p, n, e) < 0)
-		return r->next_no == 0 ?
-			       -1 :
-			       err_in(e, "entry %llu", (unsigned long long)r->next_no - 1);
+		return r->next_no == 0 ? -1
+				       : err_in(e, "entry %llu",
+						(unsigned long long)r->next_no - 1);
 	if (*n > left)
 		*n = (size_t)left;
 	if (r->body_at <= r->checked && r->checked < r->body_at + *n)
@@ -289,7 +301,8 @@ int reader_body(struct reader *r, const uint8_t **p, size_t *n, struct err *e)
 int reader_body_from(struct reader *r, uint64_t at, uint64_t len, struct err *e)
 {
 	if (at > r->root.totals.body_len || len > r->root.totals.body_len - at)
-		return err_set(e, ERR_FAILED, "a place beyond the end of all content is asked for");
+		return err_set(e, ERR_FAILED,
+			       "a place beyond the end of all content is asked for");
 	r->body_at = at;
 	r->body_end = at + len;
 	return 0;

@@ -20,7 +20,8 @@ static int head_decode(const uint8_t raw[RECORD_HEAD_LEN], enum record_type type
 		       struct record *out, struct err *e)
 {
 	struct cursor c = cursor_make(raw, RECORD_HEAD_LEN);
-	uint32_t limit = type == RECORD_BODY || type == RECORD_HEAD ? FRAME_MAX : NODE_MAX;
+	uint32_t limit =
+		type == RECORD_BODY || type == RECORD_HEAD ? FRAME_MAX : NODE_MAX;
 	uint8_t found = cursor_u8(&c), codec = cursor_u8(&c);
 
 	cursor_zeros(&c, 2);
@@ -29,7 +30,8 @@ static int head_decode(const uint8_t raw[RECORD_HEAD_LEN], enum record_type type
 	cursor_zeros(&c, 4);
 	cursor_copy(&c, out->id, sizeof(out->id));
 	if (found != (uint8_t)type)
-		return err_set(e, ERR_DAMAGED, "type %d where %d is expected", found, (int)type);
+		return err_set(e, ERR_DAMAGED, "type %d where %d is expected", found,
+			       (int)type);
 	if (!cursor_ok(&c) || codec > CODEC_ZSTD || out->ulen < 1 || out->ulen > limit ||
 	    out->clen < 1 || out->clen > out->ulen ||
 	    (codec == CODEC_RAW && out->clen != out->ulen))
@@ -75,18 +77,21 @@ static int check_end(struct part_reader *r, uint64_t end, struct err *e)
 	if (part_reader_read(r, end, raw, n, e) < 0)
 		return -1;
 	if (!crypto_is_zero(raw, n))
-		return err_set(e, ERR_DAMAGED, "%s: ROOT is not its last record", r->name);
+		return err_set(e, ERR_DAMAGED, "%s: ROOT is not its last record",
+			       r->name);
 	return 0;
 }
 
-static int root_take(struct part_reader *r, const uint8_t *plain, const struct record *rec,
-		     struct root *out, struct stream_keys *k, struct err *e)
+static int root_take(struct part_reader *r, const uint8_t *plain,
+		     const struct record *rec, struct root *out, struct stream_keys *k,
+		     struct err *e)
 {
 	uint8_t id[32];
 
 	frame_root_id(plain, rec->ulen, id);
 	if (!crypto_equal(id, rec->id, sizeof(id)))
-		return err_set(e, ERR_DAMAGED, "%s: ROOT is not what its id says", r->name);
+		return err_set(e, ERR_DAMAGED, "%s: ROOT is not what its id says",
+			       r->name);
 	if (root_decode(plain, rec->ulen, out, k, e) < 0)
 		return err_in(e, "%s", r->name);
 	return check_end(r, r->trailer.root_offset + RECORD_HEAD_LEN + rec->clen, e);

@@ -1,4 +1,5 @@
-/* Records taken out of parts: head checked, content decompressed (docs/format.md section 7). */
+/* Records taken out of parts: head checked, content decompressed (docs/format.md section
+ * 7). */
 #ifndef ARCHIVE_RECORD_H
 #define ARCHIVE_RECORD_H
 
@@ -19,8 +20,8 @@ struct record {
 	uint8_t id[32]; /* as the head says; the caller recomputes it */
 };
 
-/* The record of TYPE that begins at OFFSET: FRAME_MAX (BODY, HEAD) or NODE_MAX bytes of room at
- * PACKED, which is scratch, and at PLAIN.  Errors name file and record. */
+/* The record of TYPE that begins at OFFSET: FRAME_MAX (BODY, HEAD) or NODE_MAX bytes of
+ * room at PACKED, which is scratch, and at PLAIN.  Errors name file and record. */
 int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
 		struct unpacker *u, uint8_t *packed, uint8_t *plain, struct record *out,
 		struct err *e);

@@ -1,10 +1,11 @@
 /* One fixed record, with a keyed hash under a key that only this host has:
  *
- *     0 "VSTIP1\0\0"   8 stream id   24 nonce   40 archive id   56 u64 seq   64 trailer hash
- *    96 chain   128 u64 entries   136 i64 day   144 u8 has day   145 u8 next place in the ring
- *   146 6 zero   152 8 x 16 abandoned archive ids   280 32 hash of all before
+ *     0 "VSTIP1\0\0"   8 stream id   24 nonce   40 archive id   56 u64 seq   64 trailer
+ * hash 96 chain   128 u64 entries   136 i64 day   144 u8 has day   145 u8 next place in
+ * the ring 146 6 zero   152 8 x 16 abandoned archive ids   280 32 hash of all before
  *
- * It is written beside and renamed, so what is there is whole, or was written by nobody of us. */
+ * It is written beside and renamed, so what is there is whole, or was written by nobody
+ * of us. */
 #include "archive/tip.h"
 
 #include <errno.h>
@@ -33,7 +34,9 @@
 
 static char *tip_path(const char *state, enum stream_kind kind, const char *name)
 {
-	const char *word = kind == STREAM_VOLUME ? "volume" : kind == STREAM_BIND ? "bind" : "file";
+	const char *word = kind == STREAM_VOLUME ? "volume"
+			   : kind == STREAM_BIND ? "bind"
+						 : "file";
 	char escaped[STORE_NAME_MAX];
 	char *path = NULL;
 
@@ -100,7 +103,8 @@ static int lock_wait(int fd, unsigned wait_s, struct err *e)
 
 int tip_lock(int dirfd, unsigned wait_s, struct err *e)
 {
-	auto_close int fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	auto_close int fd =
+		openat(dirfd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	char text[24];
 	int n;
 
@@ -125,7 +129,8 @@ static void record_mac(const struct secret *host, const uint8_t *raw, uint8_t ou
 	crypto_wipe(key, sizeof(key));
 }
 
-static void record_encode(const struct tip *t, const struct secret *host, uint8_t p[RECORD_LEN])
+static void record_encode(const struct tip *t, const struct secret *host,
+			  uint8_t p[RECORD_LEN])
 {
 	memset(p, 0, RECORD_LEN);
 	memcpy(p, TIP_MAGIC, sizeof(TIP_MAGIC));
@@ -175,7 +180,8 @@ static const char *record_decode(const struct bytes *raw, const struct secret *h
 		return "has a damaged record of this volume";
 	record_mac(host, raw->p, mac);
 	if (!crypto_equal(mac, raw->p + MAC_AT, sizeof(mac)))
-		return "has a record of this volume that is damaged or was not written with this "
+		return "has a record of this volume that is damaged or was not written "
+		       "with this "
 		       "host's key";
 	return fields_decode(raw->p, out) ? NULL : "has a damaged record of this volume";
 }
@@ -193,8 +199,8 @@ int tip_load(int dirfd, const char *name, const struct secret *host, struct tip 
 	found = file_load(dirfd, name, RECORD_LEN, &raw, &ignored);
 	if (found == 1)
 		return 1;
-	*why = found < 0 ? "has an unreadable record of this volume" :
-			   record_decode(&raw, host, out);
+	*why = found < 0 ? "has an unreadable record of this volume"
+			 : record_decode(&raw, host, out);
 	return *why != NULL;
 }
 

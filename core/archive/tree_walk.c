@@ -227,7 +227,7 @@ int tree_walker_next(struct tree_walker *w, struct extent *x, struct err *e)
 static void find_item(struct tree_walker *w, uint8_t level, uint64_t at)
 {
 	struct loaded *node = &w->levels[level];
-	struct node_pos pos = node->first;
+	struct node_pos pos = at >= node->now.at ? node->now : node->first;
 
 	do
 		node->now = pos;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -162,12 +163,19 @@ static int run_walk(struct run *r, struct walk_totals *t, struct err *e)
 				   .body = sink_body,
 				   .entry = sink_entry,
 				   .drop = sink_drop };
-	struct walk_options o = { .exclude = (const char *const *)r->v->exclude,
-				  .n_exclude = r->v->n_exclude,
+	auto_free const char **exclude = calloc(r->v->n_exclude + 1, sizeof(*exclude));
+	struct walk_options o = { .exclude = exclude,
+				  .n_exclude = r->v->n_exclude + 1,
 				  .one_file_system = r->v->one_file_system,
 				  .scratch = r->h->config->state_dir,
 				  .report = r->o->report };
 
+	if (!exclude)
+		return err_memory(e);
+	for (size_t i = 0; i < r->v->n_exclude; i++)
+		exclude[i] = r->v->exclude[i];
+	/* What a restore into a mount point keeps there is not the volume's. */
+	exclude[r->v->n_exclude] = "/.volsnap-*";
 	r->inner = writer_sink(r->writer);
 	if (walk(r->source_fd, r->single, &o, &sink, t, e) < 0)
 		return err_in(e, "%s", r->v->name);

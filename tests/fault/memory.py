@@ -135,7 +135,9 @@ def run_case(volsnap, name, top):
 def main():
     bad = 0
     for name in sys.argv[2:]:
-        with tempfile.TemporaryDirectory(dir=os.environ.get("VOLSNAP_TMP", "/var/tmp")) as t:
+        # ext4 is slow to give out inodes again after many were freed: that is not what is measured.
+        many_inodes = name in ("million", "files50k", "links", "links20k")
+        with tempfile.TemporaryDirectory(dir="/dev/shm" if many_inodes else "/var/tmp") as t:
             bad += run_case(sys.argv[1], name, pathlib.Path(t))
     return 1 if bad else 0
 

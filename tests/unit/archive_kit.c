@@ -85,7 +85,8 @@ int kit_teardown(void **state)
 void kit_bytes(const struct fake *f, uint32_t salt, uint64_t at, uint8_t *out, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint64_t v = (at + i + 1) * 0x9e3779b97f4a7c15u + f->seed * 0x632be59bu + salt;
+		uint64_t v =
+			(at + i + 1) * 0x9e3779b97f4a7c15u + f->seed * 0x632be59bu + salt;
 
 		v ^= v >> 29;
 		v *= 0xbf58476d1ce4e5b9u;
@@ -151,7 +152,8 @@ struct writer_result kit_write(uint64_t seq, const struct archive_id *parent,
 				    .parent_chain = parent ? chain : NULL,
 				    .compression = 1,
 				    .max_segments = max_segments };
-	struct summary s = { .time_ms = KIT_TIME + (int64_t)seq * 3600000, .changed_bytes = 7 };
+	struct summary s = { .time_ms = KIT_TIME + (int64_t)seq * 3600000,
+			     .changed_bytes = 7 };
 	struct writer_result out;
 	struct writer *w = NULL;
 	struct entry_sink sink;
@@ -175,7 +177,8 @@ void kit_name(const struct archive_id *a, uint32_t no, char out[600])
 	stream_dir(&kit.stream, dir, sizeof(dir));
 	crypto_hex(a->id, 16, id);
 	if (no == 0)
-		(void)snprintf(out, 600, "%s/%010llu-%s.vsf", dir, (unsigned long long)a->seq, id);
+		(void)snprintf(out, 600, "%s/%010llu-%s.vsf", dir,
+			       (unsigned long long)a->seq, id);
 	else
 		(void)snprintf(out, 600, "%s/%010llu-%s.%04lu.vsa", dir,
 			       (unsigned long long)a->seq, id, (unsigned long)no);
@@ -228,8 +231,9 @@ static void hand_header(struct hand *x)
 	}
 }
 
-static struct record_place hand_record(struct hand *x, enum record_type type, enum record_codec codec,
-				const uint8_t id[32], const uint8_t *p, size_t clen, size_t ulen)
+static struct record_place hand_record(struct hand *x, enum record_type type,
+				       enum record_codec codec, const uint8_t id[32],
+				       const uint8_t *p, size_t clen, size_t ulen)
 {
 	struct record_place at = { .seq = x->c->seq, .part = 1 };
 
@@ -238,7 +242,8 @@ static struct record_place hand_record(struct hand *x, enum record_type type, en
 }
 
 /* One frame of one chunk, and the extent that covers it. */
-static struct extent hand_frame(struct hand *x, enum record_type type, const uint8_t *p, size_t n)
+static struct extent hand_frame(struct hand *x, enum record_type type, const uint8_t *p,
+				size_t n)
 {
 	struct extent out = { .length = n };
 	struct frame *f = frame_new(&oops);
@@ -275,7 +280,8 @@ static int hand_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref 
 	return 0;
 }
 
-static struct tree_ref hand_tree(struct hand *x, enum tree_stream stream, const struct extent *xt)
+static struct tree_ref hand_tree(struct hand *x, enum tree_stream stream,
+				 const struct extent *xt)
 {
 	struct tree_builder *b = tree_builder_new(stream, hand_node, x, &oops);
 	struct tree_ref top = { .level = TREE_LEVEL_NONE };
@@ -325,7 +331,8 @@ static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 	id[0] ^= x->c->bad_root_id;
 	at = hand_record(x, RECORD_ROOT, CODEC_RAW, id, plain.p, plain.len, plain.len);
 	if (x->c->record_after_root)
-		(void)hand_record(x, RECORD_ROOT, CODEC_RAW, id, plain.p, plain.len, plain.len);
+		(void)hand_record(x, RECORD_ROOT, CODEC_RAW, id, plain.p, plain.len,
+				  plain.len);
 	return at.offset;
 }
 
@@ -414,8 +421,8 @@ void kit_resign(const struct archive_id *a, uint32_t no)
 	kit_name(a, no, name);
 	must(file_load(kit.dirfd, name, (size_t)1 << 30, &raw, &oops));
 	at = raw.len - wire_get32(raw.p + raw.len - 8);
-	must(part_trailer_decode(raw.p + at, raw.len - at, kit.d.store_id, kit.stream.host_pk, &t,
-				 &oops));
+	must(part_trailer_decode(raw.p + at, raw.len - at, kit.d.store_id,
+				 kit.stream.host_pk, &t, &oops));
 	raw.p[4096 + 100] ^= 1;
 	crypto_hash_init(&h, "vs1.slot", NULL, 0, 16);
 	crypto_hash_update(&h, index, sizeof(index));
@@ -477,7 +484,4 @@ void kit_copy(const char *from, const char *to)
 	kit_put(to, b.p, b.len);
 }
 
-void kit_remove(const char *name)
-{
-	assert_int_equal(unlinkat(kit.dirfd, name, 0), 0);
-}
+void kit_remove(const char *name) { assert_int_equal(unlinkat(kit.dirfd, name, 0), 0); }

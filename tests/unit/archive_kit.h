@@ -1,5 +1,6 @@
-/* What the tests of reader and catalog share: a store with one host and one reading key, archives
- * as the writer makes them, and archives made by hand that say what no writer says. */
+/* What the tests of reader and catalog share: a store with one host and one reading key,
+ * archives as the writer makes them, and archives made by hand that say what no writer
+ * says. */
 #ifndef TESTS_ARCHIVE_KIT_H
 #define TESTS_ARCHIVE_KIT_H
 
@@ -23,7 +24,8 @@
 #include "base/scope.h"
 #include "store/store.h"
 
-#define KIT_TIME 1700000000000 /* of snapshot 0, Unix ms; each later one an hour after */
+#define KIT_TIME 1700000000000 /* of snapshot 0, Unix ms; each later one an hour after   \
+				*/
 
 struct kit {
 	char location[32];
@@ -43,12 +45,14 @@ extern struct kit kit;
 int kit_setup(void **state);
 int kit_teardown(void **state);
 
-/* An entry that is made up: HEADER blocks of 512 bytes (0: a gap), BODY bytes; content by SEED. */
+/* An entry that is made up: HEADER blocks of 512 bytes (0: a gap), BODY bytes; content by
+ * SEED. */
 struct fake {
 	size_t header, body;
 	uint32_t seed;
 };
-/* The bytes of an entry's header (SALT 1) or body (SALT 2) from AT on; zeros for seed 0. */
+/* The bytes of an entry's header (SALT 1) or body (SALT 2) from AT on; zeros for seed 0.
+ */
 void kit_bytes(const struct fake *f, uint32_t salt, uint64_t at, uint8_t *out, size_t n);
 
 /* Write a snapshot of N entries as number SEQ. */
@@ -65,20 +69,23 @@ struct craft {
 	const struct archive_id *parent;
 	const uint8_t *group; /* one group */
 	size_t group_len;
-	size_t body_len;	   /* zeros */
-	uint64_t entries, body;	   /* what extent, tree and totals say */
-	struct record_place *head, *tops; /* instead of where the HEAD frame, the trees lie */
+	size_t body_len;	/* zeros */
+	uint64_t entries, body; /* what extent, tree and totals say */
+	struct record_place *head,
+		*tops; /* instead of where the HEAD frame, the trees lie */
 	const struct dependency *dep;
-	bool partial, bad_check, record_after_root, root_of_other_kind, bad_root_id, bad_stanza;
+	bool partial, bad_check, record_after_root, root_of_other_kind, bad_root_id,
+		bad_stanza;
 	const struct predecessor *predecessor;
 };
-/* Returns its id; the places where its trees' tops lie go to TOPS[2] (head, body), if not NULL. */
+/* Returns its id; the places where its trees' tops lie go to TOPS[2] (head, body), if not
+ * NULL. */
 struct archive_id kit_craft(const struct craft *c, struct tree_ref tops[2]);
 /* The same with the tops of OTHER in place of trees of its own. */
 struct archive_id kit_craft_on(const struct craft *c, const struct tree_ref tops[2]);
 
-/* Another part NO of the archive whose header and trailer fit in all but being the one that was
- * written: one byte of a segment changed, signed anew by the host. */
+/* Another part NO of the archive whose header and trailer fit in all but being the one
+ * that was written: one byte of a segment changed, signed anew by the host. */
 void kit_resign(const struct archive_id *a, uint32_t no);
 
 /* Change or cut files of the store. */

@@ -1,8 +1,7 @@
-/* What a store holds, from names and signed headers; and WHICH. */
+/* What a store holds, from names and signed headers. */
 #include "archive_kit.h"
 
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "archive/catalog.h"
@@ -24,7 +23,8 @@ static struct catalog load(const struct catalog_filter *f, const struct secret *
 {
 	struct catalog c;
 
-	assert_int_equal(catalog_load(kit.store, &kit.d, f, host, keys, &c, NULL, &oops), 0);
+	assert_int_equal(catalog_load(kit.store, &kit.d, f, host, keys, &c, NULL, &oops),
+			 0);
 	return c;
 }
 
@@ -54,8 +54,8 @@ static void test_nothing(void **state)
 	catalog_free(&c);
 }
 
-/* A stream is known by its header, its snapshots are in order of their numbers, and what is said
- * of each comes from its trailer; `stored` counts all its parts. */
+/* A stream is known by its header, its snapshots are in order of their numbers, and what
+ * is said of each comes from its trailer; `stored` counts all its parts. */
 static void test_load(void **state)
 {
 	static const struct fake large[] = { { 1, 1200000, 3 } };
@@ -93,8 +93,8 @@ static void test_load(void **state)
 	catalog_free(&c);
 }
 
-/* Summaries open with the host's own secret, or with a reading key by way of a ROOT; with the
- * secret of another host, or a key that opens nothing, there are none. */
+/* Summaries open with the host's own secret, or with a reading key by way of a ROOT; with
+ * the secret of another host, or a key that opens nothing, there are none. */
 static void test_summaries(void **state)
 {
 	const struct secret *wrong[1] = { kit.stranger };
@@ -104,12 +104,14 @@ static void test_summaries(void **state)
 	(void)state;
 	(void)kit_write(1, NULL, few, 2, 0);
 	for (int i = 0; i < 2; i++) {
-		c = i == 0 ? load(NULL, kit.host, NULL) : load(NULL, NULL, &kit.reader_keys);
+		c = i == 0 ? load(NULL, kit.host, NULL)
+			   : load(NULL, NULL, &kit.reader_keys);
 		assert_non_null(c.streams[0].list_key);
 		assert_memory_equal(c.streams[0].list_key, kit.keys->list, 32);
 		assert_true(c.streams[0].snapshots[0].has_summary);
 		assert_int_equal(c.streams[0].snapshots[0].summary.entries, 2);
-		assert_int_equal(catalog_time(&c.streams[0].snapshots[0]), KIT_TIME + 3600000);
+		assert_int_equal(catalog_time(&c.streams[0].snapshots[0]),
+				 KIT_TIME + 3600000);
 		catalog_free(&c);
 	}
 	c = load(NULL, kit.stranger, &stranger);
@@ -142,15 +144,16 @@ static void test_filter(void **state)
 		const char *host, *name;
 		size_t n;
 	} cases[] = {
-		{ NULL, NULL, 1 },  { "web", NULL, 1 }, { NULL, "Db", 1 },  { "web", "Db", 1 },
-		{ "we", NULL, 0 },  { NULL, "db", 0 },	{ NULL, "%44b", 0 }, { "Web", "Db", 0 },
-		{ NULL, "D", 0 },
+		{ NULL, NULL, 1 },   { "web", NULL, 1 }, { NULL, "Db", 1 },
+		{ "web", "Db", 1 },  { "we", NULL, 0 },	 { NULL, "db", 0 },
+		{ NULL, "%44b", 0 }, { "Web", "Db", 0 }, { NULL, "D", 0 },
 	};
 
 	(void)state;
 	(void)small(1, NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct catalog_filter f = { .host = cases[i].host, .name = cases[i].name };
+		struct catalog_filter f = { .host = cases[i].host,
+					    .name = cases[i].name };
 		struct catalog c = load(&f, NULL, NULL);
 
 		assert_int_equal(c.n, cases[i].n);
@@ -244,7 +247,8 @@ static void test_incomplete_dependency(void **state)
 	states_are("DD");
 }
 
-/* A stream's directory copied to another name is not a second stream, and is spoken of. */
+/* A stream's directory copied to another name is not a second stream, and is spoken of.
+ */
 static void test_copied_directory(void **state)
 {
 	struct archive_id a = small(1, NULL);
@@ -257,9 +261,12 @@ static void test_copied_directory(void **state)
 	crypto_hex(kit.stream.id, 4, id);
 	(void)snprintf(copy, sizeof(copy), "s/web/\x1b[1mx.%s", id);
 	assert_int_equal(mkdirat(kit.dirfd, copy, 0700), 0);
-	(void)snprintf(copy, sizeof(copy), "s/web/\x1b[1mx.%s/%s", id, strrchr(name, '/') + 1);
+	(void)snprintf(copy, sizeof(copy), "s/web/\x1b[1mx.%s/%s", id,
+		       strrchr(name, '/') + 1);
 	kit_copy(name, copy);
-	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops), 0);
+	assert_int_equal(
+		catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops),
+		0);
 	assert_int_equal(c.n, 1);
 	assert_non_null(memmem(problems.p, problems.len, "?[1mx", 5));
 	assert_null(memchr(problems.p, 0x1b, problems.len));
@@ -279,7 +286,9 @@ static void test_unfinished(void **state)
 	(void)state;
 	kit_name(&w.archive, 0, name);
 	kit_remove(name);
-	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops), 0);
+	assert_int_equal(
+		catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops),
+		0);
 	assert_int_equal(c.n, 0);
 	assert_int_equal(problems.len, 0);
 	catalog_free(&c);
@@ -298,8 +307,8 @@ static void test_partial(void **state)
 	states_are("PO");
 }
 
-/* Rule R5: what nobody names as parent is abandoned once its successor number is taken, but only
- * if every file of that number verifies. */
+/* Rule R5: what nobody names as parent is abandoned once its successor number is taken,
+ * but only if every file of that number verifies. */
 static void test_abandoned(void **state)
 {
 	struct archive_id a = small(1, NULL), b, x, y;
@@ -344,8 +353,8 @@ static void test_far_child(void **state)
 	states_are("OAO");
 }
 
-/* Whatever a hostile store puts there, it is damage with a sentence free of control characters, or
- * nothing at all. */
+/* Whatever a hostile store puts there, it is damage with a sentence free of control
+ * characters, or nothing at all. */
 static void test_hostile(void **state)
 {
 	static const char *const names[] = {
@@ -390,7 +399,8 @@ static void test_hostile(void **state)
 	assert_int_equal(mkdirat(kit.dirfd, name, 0700), 0);
 	kit_put("s/file", "", 0);
 
-	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, kit.host, NULL, &c, &problems, &oops),
+	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, kit.host, NULL, &c,
+				      &problems, &oops),
 			 0);
 	assert_int_equal(c.n, 1);
 	assert_int_equal(c.streams[0].n, 1 + n + 3);
@@ -407,7 +417,8 @@ static void test_hostile(void **state)
 		for (const char *p = x->problem; *p; p++)
 			assert_true((unsigned char)*p >= ' ');
 	}
-	assert_int_equal(named, 1 + 2 + 3); /* the rest have no number that one could believe */
+	assert_int_equal(named,
+			 1 + 2 + 3); /* the rest have no number that one could believe */
 	assert_non_null(memmem(problems.p, problems.len, "name of a host", 14));
 	assert_non_null(memmem(problems.p, problems.len, "name of a stream", 16));
 	bytes_free(&problems);
@@ -423,236 +434,14 @@ static void test_foreign(void **state)
 	(void)state;
 	(void)small(1, NULL);
 	(void)snprintf(kit.d.grants[0].label, sizeof(kit.d.grants[0].label), "other");
-	assert_int_equal(catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops), 0);
+	assert_int_equal(
+		catalog_load(kit.store, &kit.d, NULL, NULL, NULL, &c, &problems, &oops),
+		0);
 	assert_int_equal(c.n, 0);
 	assert_true(problems.len > 0);
 	assert_int_equal(problems.p[problems.len - 1], '\n');
 	bytes_free(&problems);
 	catalog_free(&c);
-}
-
-/* ---- WHICH ---- */
-
-#define HOUR 3600000
-/* 2023-11-14 22:13:20 UTC */
-#define T0 1700000000000
-
-/* Eight snapshots with ids 0a…, 1a…: the states say which of them count. */
-static struct snapshot shelf[] = {
-	{ .archive = { .seq = 1, .id = { 0x0a, 0xbc, 0xde, 0xf1, 0x11 } }, .created_ms = T0 },
-	{ .archive = { .seq = 2, .id = { 0x0a, 0xbc, 0xde, 0xf2, 0x22 } }, .created_ms = T0 + HOUR },
-	{ .archive = { .seq = 3, .id = { 0x3a } }, .created_ms = T0 + 2 * HOUR,
-	  .state = SNAPSHOT_DAMAGED },
-	{ .archive = { .seq = 4, .id = { 0x4a } }, .created_ms = T0 + 3 * HOUR,
-	  .state = SNAPSHOT_PARTIAL },
-	{ .archive = { .seq = 5, .id = { 0x5a } }, .created_ms = T0 + 4 * HOUR,
-	  .state = SNAPSHOT_ABANDONED },
-	{ .archive = { .seq = 5, .id = { 0x5b } }, .created_ms = T0 + 5 * HOUR },
-	{ .archive = { .seq = 6, .id = { 0x6a } }, .created_ms = T0 + 6 * HOUR },
-	{ .archive = { .seq = 6, .id = { 0x6b } }, .created_ms = T0 - 5 * HOUR },
-};
-
-static const struct catalog_stream stream = { .stream = { .name = "db" },
-					      .n = sizeof(shelf) / sizeof(*shelf),
-					      .snapshots = shelf };
-
-/* Index on the shelf, or minus the kind of the error. */
-static int which(const char *text)
-{
-	static char broken[] = "broken";
-	const struct snapshot *x = NULL;
-
-	for (size_t i = 0; i < stream.n; i++)
-		shelf[i].problem = broken;
-	if (catalog_which(&stream, text, &x, &oops) < 0)
-		return -(int)oops.kind;
-	return (int)(x - shelf);
-}
-
-/* latest is the highest number that counts, latest~N the N-th before it. */
-static void test_latest(void **state)
-{
-	(void)state;
-	assert_int_equal(which("latest"), 7);
-	assert_int_equal(which("latest~0"), 7);
-	assert_int_equal(which("latest~1"), 6);
-	assert_int_equal(which("latest~2"), 5);
-	assert_int_equal(which("latest~4"), 0);
-	assert_int_equal(which("latest~5"), -ERR_NOT_FOUND);
-	assert_int_equal(which("latest~99999999999999999999999"), -ERR_NOT_FOUND);
-	assert_int_equal(which("latest~"), -ERR_USAGE);
-	assert_int_equal(which("latest~x"), -ERR_USAGE);
-	assert_int_equal(which("latest~-1"), -ERR_USAGE);
-	assert_int_equal(which("latest1"), -ERR_USAGE);
-	assert_int_equal(which("Latest"), -ERR_USAGE);
-}
-
-/* Digits are a number, whatever their count; a damaged one is ERR_DAMAGED, a checkpoint and an
- * abandoned one are not found, two that count are ambiguous. */
-static void test_number(void **state)
-{
-	(void)state;
-	assert_int_equal(which("1"), 0);
-	assert_int_equal(which("0000000002"), 1);
-	assert_int_equal(which("00000000000000000000000000000000001"), 0);
-	assert_int_equal(which("3"), -ERR_DAMAGED);
-	assert_int_equal(which("4"), -ERR_NOT_FOUND);
-	assert_int_equal(which("5"), 5); /* its abandoned sibling does not count */
-	assert_int_equal(which("6"), -ERR_REFUSED);
-	assert_int_equal(which("7"), -ERR_NOT_FOUND);
-	assert_int_equal(which("0"), -ERR_NOT_FOUND);
-	assert_int_equal(which("18446744073709551617"), -ERR_NOT_FOUND);
-	assert_int_equal(which("99999999"), -ERR_NOT_FOUND);
-}
-
-/* Eight hex digits with a letter are the beginning of an id, and so is anything hex behind id:. */
-static void test_id(void **state)
-{
-	(void)state;
-	assert_int_equal(which("0abcdef1"), 0);
-	assert_int_equal(which("0ABCDEF2"), 1);
-	assert_int_equal(which("0abcdef111"), 0);
-	assert_int_equal(which("0abcdef1110000000000000000000000"), 0);
-	assert_int_equal(which("0abcdef11100000000000000000000000"), -ERR_USAGE);
-	assert_int_equal(which("0abcdef1110000000000000000000001"), -ERR_NOT_FOUND);
-	assert_int_equal(which("0abcdef"), -ERR_USAGE);
-	assert_int_equal(which("id:0abcdef"), -ERR_REFUSED);
-	assert_int_equal(which("id:0"), -ERR_REFUSED);
-	assert_int_equal(which("id:6a"), 6);
-	assert_int_equal(which("id:3"), -ERR_DAMAGED);
-	assert_int_equal(which("id:4"), -ERR_NOT_FOUND);
-	assert_int_equal(which("id:5a"), -ERR_NOT_FOUND);
-	assert_int_equal(which("id:5"), 5);
-	assert_int_equal(which("id:7"), -ERR_NOT_FOUND);
-	assert_int_equal(which("id:"), -ERR_USAGE);
-	assert_int_equal(which("id:xyz"), -ERR_USAGE);
-	assert_int_equal(which("ID:6a"), -ERR_USAGE);
-	assert_int_equal(which("3a000000"), -ERR_DAMAGED);
-}
-
-static void set_zone(const char *tz)
-{
-	assert_int_equal(setenv("TZ", tz, 1), 0);
-	tzset();
-}
-
-/* A date is the newest snapshot at or before it: a minute counts to its end, a day to the end of
- * the local day; the time of a snapshot counts, not its number. */
-static void test_date(void **state)
-{
-	(void)state;
-	set_zone("UTC");
-	assert_int_equal(which("2023-11-14T22:13Z"), 0);
-	assert_int_equal(which("2023-11-14T22:12Z"), 7);
-	assert_int_equal(which("2023-11-14T22:14"), 0);
-	assert_int_equal(which("2023-11-14T23:13"), 1);
-	assert_int_equal(which("2023-11-14"), 1);
-	assert_int_equal(which("2023-11-15T01:13"), 1); /* 2 to 4 do not count */
-	assert_int_equal(which("2023-11-15"), 6);
-	assert_int_equal(which("2099-12-31"), 6);
-	assert_int_equal(which("2023-11-13"), -ERR_NOT_FOUND);
-	set_zone("XXX-5"); /* five hours ahead: 03:13 of the 15th */
-	assert_int_equal(which("2023-11-15T03:13"), 0);
-	assert_int_equal(which("2023-11-14T22:13Z"), 0);
-	assert_int_equal(which("2023-11-14T22:13"), 7);
-	assert_int_equal(which("2023-11-14"), 7);
-	assert_int_equal(which("2023-11-15"), 6);
-	set_zone("UTC");
-}
-
-/* A day of 23 or 25 hours ends when the local date does. */
-static void test_short_day(void **state)
-{
-	struct snapshot x[] = { { .archive = { .seq = 1 }, .problem = (char[]){ "" } } };
-	struct catalog_stream s = { .stream = { .name = "db" }, .n = 1, .snapshots = x };
-	const struct snapshot *out;
-
-	(void)state;
-	set_zone("CET-1CEST,M3.5.0,M10.5.0/3");
-	x[0].created_ms = 1679868000000 - 1; /* the last of 2023-03-26, a day of 23 hours */
-	assert_int_equal(catalog_which(&s, "2023-03-26", &out, &oops), 0);
-	x[0].created_ms++;
-	assert_int_equal(catalog_which(&s, "2023-03-26", &out, &oops), -1);
-	assert_int_equal(catalog_which(&s, "2023-03-27", &out, &oops), 0);
-	set_zone("UTC");
-}
-
-/* Of equal times the higher number is the newest; the summary's time is preferred to the header's. */
-static void test_equal_times(void **state)
-{
-	struct snapshot x[] = {
-		{ .archive = { .seq = 1 }, .created_ms = T0, .problem = (char[]){ "" } },
-		{ .archive = { .seq = 2 }, .created_ms = T0, .problem = (char[]){ "" } },
-	};
-	struct catalog_stream s = { .stream = { .name = "db" }, .n = 2, .snapshots = x };
-	const struct snapshot *out = NULL;
-
-	(void)state;
-	assert_int_equal(catalog_which(&s, "2023-11-20", &out, &oops), 0);
-	assert_int_equal(out->archive.seq, 2);
-	x[1].has_summary = true;
-	x[1].summary.time_ms = T0 - HOUR;
-	assert_int_equal(catalog_which(&s, "2023-11-20", &out, &oops), 0);
-	assert_int_equal(out->archive.seq, 1);
-}
-
-/* Anything else is not a WHICH, and no snapshot. */
-static void test_not_which(void **state)
-{
-	static const char *const bad[] = {
-		"",	      " ",		   "1 ",		"+1",
-		"-1",	      "1.0",		   "0x1",		"2023",
-		"2023-11",    "2023-11-1",	   "2023-13-01",	"2023-00-10",
-		"2023-02-29", "2023-11-31",	   "2023-11-00",	"2023-11-14T",
-		"2023-11-14Z", "2023-11-14T22",	   "2023-11-14T22:13z", "2023-11-14T24:00",
-		"2023-11-14T22:60", "2023-11-14T22:13:20", "2023-11-14T22:13ZZ", "2023-11-14 22:13",
-		"20231114T2213", "latest ",	   "newest",		"abcdefg1",
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		int found = which(bad[i]);
-		bool number = strcmp(bad[i], "2023") == 0;
-
-		if (found != (number ? -ERR_NOT_FOUND : -ERR_USAGE))
-			fail_msg("\"%s\" is %d", bad[i], found);
-	}
-	assert_int_equal(which("2024-02-29"), 6);
-}
-
-/* Of several of a name none of which counts the damaged one is spoken of; what has no number has no
- * id either. */
-static void test_damaged_first(void **state)
-{
-	static char broken[] = "broken";
-	struct snapshot x[] = {
-		{ .state = SNAPSHOT_DAMAGED, .problem = broken },
-		{ .archive = { .seq = 4, .id = { 1 } }, .state = SNAPSHOT_DAMAGED,
-		  .problem = broken },
-		{ .archive = { .seq = 4, .id = { 2 } }, .state = SNAPSHOT_PARTIAL,
-		  .problem = broken },
-	};
-	struct catalog_stream s = { .stream = { .name = "db" }, .n = 3, .snapshots = x };
-	const struct snapshot *out;
-
-	(void)state;
-	assert_int_equal(catalog_which(&s, "4", &out, &oops), -1);
-	assert_int_equal(oops.kind, ERR_DAMAGED);
-	assert_int_equal(catalog_which(&s, "id:00", &out, &oops), -1);
-	assert_int_equal(oops.kind, ERR_NOT_FOUND);
-}
-
-/* A stream of which nothing counts has no latest. */
-static void test_none(void **state)
-{
-	struct catalog_stream s = { .stream = { .name = "db" } };
-	const struct snapshot *out;
-
-	(void)state;
-	assert_int_equal(catalog_which(&s, "latest", &out, &oops), -1);
-	assert_int_equal(oops.kind, ERR_NOT_FOUND);
-	assert_int_equal(catalog_which(&s, "2023-11-14", &out, &oops), -1);
-	assert_int_equal(oops.kind, ERR_NOT_FOUND);
 }
 
 #define each(test) cmocka_unit_test_setup_teardown(test, kit_setup, kit_teardown)
@@ -677,15 +466,6 @@ int main(void)
 		each(test_far_child),
 		each(test_hostile),
 		each(test_foreign),
-		cmocka_unit_test(test_latest),
-		cmocka_unit_test(test_number),
-		cmocka_unit_test(test_id),
-		cmocka_unit_test(test_date),
-		cmocka_unit_test(test_short_day),
-		cmocka_unit_test(test_equal_times),
-		cmocka_unit_test(test_not_which),
-		cmocka_unit_test(test_damaged_first),
-		cmocka_unit_test(test_none),
 	};
 
 	return cmocka_run_group_tests_name("catalog", tests, NULL, NULL);

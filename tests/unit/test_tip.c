@@ -78,21 +78,22 @@ static void save(const char *name, const struct tip *t)
 	assert_int_equal(tip_save(dir, name, host, t, &oops), 0);
 }
 
-/* The directory is made, for its owner only, one for each kind and name; tip_find finds it and
- * makes none. */
+/* The directory is made, for its owner only, one for each kind and name; tip_find finds
+ * it and makes none. */
 static void test_directory(void **state)
 {
-	static const enum stream_kind kinds[] = { STREAM_VOLUME, STREAM_BIND, STREAM_FILE };
+	static const enum stream_kind kinds[] = { STREAM_VOLUME, STREAM_BIND,
+						  STREAM_FILE };
 	ino_t seen[4];
 	struct stat st;
 
 	(void)state;
 	assert_int_equal(tip_find(state_dir, STREAM_BIND, "a/b"), -1);
 	for (size_t i = 0; i < 4; i++) {
-		int fd = i < 3 ? tip_dir(state_dir, kinds[i], "a/b", &oops) :
-				 tip_dir(state_dir, STREAM_BIND, "a/c", &oops);
-		int found = i < 3 ? tip_find(state_dir, kinds[i], "a/b") :
-				    tip_find(state_dir, STREAM_BIND, "a/c");
+		int fd = i < 3 ? tip_dir(state_dir, kinds[i], "a/b", &oops)
+			       : tip_dir(state_dir, STREAM_BIND, "a/c", &oops);
+		int found = i < 3 ? tip_find(state_dir, kinds[i], "a/b")
+				  : tip_find(state_dir, STREAM_BIND, "a/c");
 
 		assert_true(fd >= 0 && found >= 0);
 		assert_int_equal(fstat(fd, &st), 0);
@@ -127,8 +128,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(load("next", &back, &why), 1);
 }
 
-/* Any change of the record, a cut, a byte more, another host's key: it is as good as lost, which
- * is said. */
+/* Any change of the record, a cut, a byte more, another host's key: it is as good as
+ * lost, which is said. */
 static void test_damaged(void **state)
 {
 	struct bytes raw = BYTES_EMPTY;
@@ -141,7 +142,8 @@ static void test_damaged(void **state)
 	assert_int_equal(file_load(dir, "tip", 4096, &raw, &oops), 0);
 	for (size_t i = 0; i < raw.len; i++) {
 		raw.p[i] ^= 1;
-		assert_int_equal(file_save(dir, "next", raw.p, raw.len, 0600, true, &oops), 0);
+		assert_int_equal(
+			file_save(dir, "next", raw.p, raw.len, 0600, true, &oops), 0);
 		assert_int_equal(load("next", &back, &why), 1);
 		assert_non_null(why);
 		raw.p[i] ^= 1;
@@ -200,7 +202,8 @@ static void test_ring(void **state)
 		tip_abandon(&t, id[i]);
 		tip_abandon(&t, id[i]);
 		for (size_t k = 0; k <= i; k++)
-			assert_int_equal(tip_is_abandoned(&t, id[k]), i - k < TIP_ABANDONED);
+			assert_int_equal(tip_is_abandoned(&t, id[k]),
+					 i - k < TIP_ABANDONED);
 	}
 	assert_int_equal(t.abandoned_at, 12 % TIP_ABANDONED);
 }
@@ -213,8 +216,8 @@ static double seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* While one holds the lock another is refused at once without waiting, and after the time it was
- * told; the sentence names the holder. Closing the descriptor frees it. */
+/* While one holds the lock another is refused at once without waiting, and after the time
+ * it was told; the sentence names the holder. Closing the descriptor frees it. */
 static void test_lock(void **state)
 {
 	int fd = tip_lock(dir, 0, &oops);
@@ -238,8 +241,8 @@ static void test_lock(void **state)
 	(void)close(fd);
 }
 
-/* Who waits gets the lock soon after its holder lets go, even one that dies; the text left by a
- * longer pid does not stay. */
+/* Who waits gets the lock soon after its holder lets go, even one that dies; the text
+ * left by a longer pid does not stay. */
 static void test_lock_wait(void **state)
 {
 	struct bytes text = BYTES_EMPTY;
@@ -249,7 +252,8 @@ static void test_lock_wait(void **state)
 	char c;
 
 	(void)state;
-	assert_int_equal(file_save(dir, "lock", "999999999999", 12, 0600, true, &oops), 0);
+	assert_int_equal(file_save(dir, "lock", "999999999999", 12, 0600, true, &oops),
+			 0);
 	assert_int_equal(pipe(ready), 0);
 	child = fork();
 	assert_true(child >= 0);

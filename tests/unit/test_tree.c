@@ -258,9 +258,9 @@ static void test_store_fails(void **state)
  * place to place at random; and walking goes on from there. */
 static void test_seek_everywhere(void **state)
 {
-	enum { N = 9000 };
-	struct extent *list = random_list(TREE_BODY, N, 12), x;
-	uint32_t *holder = calloc(12 * N, sizeof(*holder));
+	enum { N = 5000 };
+	struct extent *list = random_list(TREE_BODY, N, 3), x;
+	uint32_t *holder = calloc(3 * N, sizeof(*holder));
 	uint64_t *start = calloc(N, sizeof(*start)), total = 0, skip;
 	struct err e = ERR_EMPTY;
 	struct tree_walker *w;
