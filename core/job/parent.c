@@ -279,6 +279,12 @@ int parent_find(const struct host *h, const struct config_volume *v, enum stream
 	if (found < 0)
 		return -1;
 	have_tip = found == 0;
+	if (have_tip) {
+		/* A record that another volume's directory was given is as good as lost. */
+		stream_of_tip(out, &out->tip);
+		have_tip = memcmp(out->stream.id, out->tip.stream_id, 16) == 0;
+		why = have_tip ? NULL : "holds another volume's record";
+	}
 	if (settle_next(h, out, state_fd, &have_tip, e) < 0)
 		return -1;
 	if ((have_tip ? check_tip(h, out, report, e) : find_in_store(h, out, report, why, e)) < 0)
