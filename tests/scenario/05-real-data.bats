@@ -7,6 +7,7 @@ load helper
 	[ "$status" != 77 ] || skip "$output"
 	[ "$status" = 0 ] || { echo "$output"; return 1; }
 	add_volume db
+	chmod 711 "$T" # the server runs as its own user
 	rmdir "$H/volumes/db/_data"
 	mv "$H/data" "$H/volumes/db/_data"
 	cp -a "$H/volumes/db/_data" "$T/copy"
