@@ -60,7 +60,7 @@ load helper
 	expect 0 vs key import --key "$T/paper"
 }
 
-@test "T14 T31 T32: cut, lengthened, swapped and foreign files are damage, named, exit 5" {
+@test "T32: cut, lengthened, swapped and altered files are damage, named, exit 5" {
 	add_volume db
 	dd if=/dev/urandom of="$H/volumes/db/_data/r" bs=100k count=2 status=none
 	init_host
