@@ -1,5 +1,5 @@
-/* Cuts depend on the offset in the file alone, never on how full a frame happens to be: a chunk
- * that would not fit as a whole begins the next frame. */
+/* Cuts depend on the offset in the file alone, never on how full a frame happens to be: a
+ * chunk that would not fit as a whole begins the next frame. */
 #include "archive/chunker.h"
 
 #include <string.h>

@@ -1,9 +1,10 @@
-/* How a body is cut into chunks, and which of them share a frame (DESIGN "Small chunks, big frames,
- * extents").  Pure: it fills a frame and says when another is needed.
+/* How a body is cut into chunks, and which of them share a frame (DESIGN "Small chunks,
+ * big frames, extents").  Pure: it fills a frame and says when another is needed.
  *
- *     size >= 64 KiB, a multiple of 4096    pages of 16 KiB, in frames of 128 KiB of that file only
- *     other sizes >= 64 KiB                 pieces of 16 KiB, in frames of 512 KiB with others
- *     smaller                               one chunk, in frames of 512 KiB with others */
+ *     size >= 64 KiB, a multiple of 4096    pages of 16 KiB, in frames of 128 KiB of that
+ * file only other sizes >= 64 KiB                 pieces of 16 KiB, in frames of 512 KiB
+ * with others smaller                               one chunk, in frames of 512 KiB with
+ * others */
 #ifndef ARCHIVE_CHUNKER_H
 #define ARCHIVE_CHUNKER_H
 
@@ -22,8 +23,9 @@ struct chunker {
 
 /* A body of about SIZE bytes begins. */
 void chunker_begin(struct chunker *c, uint64_t size);
-/* Put bytes of P into F (its limit is c->limit, or that of a frame which bodies share).  Returns how
- * many of the N it took: fewer mean that F is full, and no chunk is open in it then. */
+/* Put bytes of P into F (its limit is c->limit, or that of a frame which bodies share).
+ * Returns how many of the N it took: fewer mean that F is full, and no chunk is open in
+ * it then. */
 size_t chunker_put(struct chunker *c, struct frame *f, const uint8_t *p, size_t n);
 /* The body is at its end: close its last chunk.  F may be NULL. */
 void chunker_end(struct chunker *c, struct frame *f);

@@ -1,8 +1,9 @@
 /* The only file that knows zstd.
  *
- * Everything is one-shot between whole buffers, so neither side keeps a window of its own: a
- * context is its tables.  Those are clamped to what a frame of 512 KiB can use.  One-shot
- * decoding ignores zstd's own window limit, so the frame's header is read here first. */
+ * Everything is one-shot between whole buffers, so neither side keeps a window of its
+ * own: a context is its tables.  Those are clamped to what a frame of 512 KiB can use.
+ * One-shot decoding ignores zstd's own window limit, so the frame's header is read here
+ * first. */
 #include "archive/codec.h"
 
 #include <stdbool.h>
@@ -13,8 +14,8 @@
 #include "base/err.h"
 #include "base/wire.h"
 
-#define WINDOW_LOG 19	     /* 512 KiB: a frame */
-#define TABLE_LOG 18	     /* of hash and chain, from level 5 on */
+#define WINDOW_LOG 19	      /* 512 KiB: a frame */
+#define TABLE_LOG 18	      /* of hash and chain, from level 5 on */
 #define WINDOW_MAX (1u << 20) /* what a reader takes */
 #define ZSTD_MAGIC 0xFD2FB528u
 
@@ -30,12 +31,12 @@ static bool set(ZSTD_CCtx *c, ZSTD_cParameter what, int value)
 
 static bool compressor_set(ZSTD_CCtx *c, int level)
 {
-	if (!set(c, ZSTD_c_compressionLevel, level) || !set(c, ZSTD_c_windowLog, WINDOW_LOG) ||
-	    !set(c, ZSTD_c_contentSizeFlag, 1) || !set(c, ZSTD_c_checksumFlag, 0) ||
-	    !set(c, ZSTD_c_dictIDFlag, 0))
+	if (!set(c, ZSTD_c_compressionLevel, level) ||
+	    !set(c, ZSTD_c_windowLog, WINDOW_LOG) || !set(c, ZSTD_c_contentSizeFlag, 1) ||
+	    !set(c, ZSTD_c_checksumFlag, 0) || !set(c, ZSTD_c_dictIDFlag, 0))
 		return false;
-	return level < 5 || (set(c, ZSTD_c_hashLog, TABLE_LOG) &&
-			     set(c, ZSTD_c_chainLog, TABLE_LOG));
+	return level < 5 ||
+	       (set(c, ZSTD_c_hashLog, TABLE_LOG) && set(c, ZSTD_c_chainLog, TABLE_LOG));
 }
 
 struct codec *codec_new(int level, struct err *e)
@@ -109,7 +110,8 @@ static uint64_t content_size(struct cursor *c, unsigned flag, bool single)
 	}
 }
 
-/* Whether the frame that begins here has this content size, a small window, no dictionary. */
+/* Whether the frame that begins here has this content size, a small window, no
+ * dictionary. */
 static bool header_fits(const uint8_t *data, size_t clen, size_t ulen)
 {
 	struct cursor c = cursor_make(data, clen);
@@ -129,13 +131,14 @@ static bool header_fits(const uint8_t *data, size_t clen, size_t ulen)
 	       magic == ZSTD_MAGIC && window <= WINDOW_MAX;
 }
 
-int codec_expand(struct codec *c, const uint8_t *data, size_t clen, uint8_t *out, size_t ulen,
-		 struct err *e)
+int codec_expand(struct codec *c, const uint8_t *data, size_t clen, uint8_t *out,
+		 size_t ulen, struct err *e)
 {
 	size_t got;
 
 	if (!header_fits(data, clen, ulen))
-		return err_set(e, ERR_DAMAGED, "compressed data has not the size it says");
+		return err_set(e, ERR_DAMAGED,
+			       "compressed data has not the size it says");
 	if (ZSTD_findFrameCompressedSize(data, clen) != clen)
 		return err_set(e, ERR_DAMAGED, "compressed data is not one whole frame");
 	got = ZSTD_decompressDCtx(c->d, out, ulen, data, clen);

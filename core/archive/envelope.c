@@ -1,5 +1,6 @@
-/* The file key is random, and hedged with the host key: a host whose random numbers repeat after a
- * cloned image or at first boot still gets another key for each archive. */
+/* The file key is random, and hedged with the host key: a host whose random numbers
+ * repeat after a cloned image or at first boot still gets another key for each archive.
+ */
 #include "archive/envelope.h"
 
 #include <stdlib.h>
@@ -43,7 +44,8 @@ static int fill_tlv(const struct predecessor *p, struct part_header *h, struct e
 {
 	if (!p)
 		return 0;
-	if (wire_put16(&h->tlv, TLV_PREDECESSOR, e) < 0 || wire_put16(&h->tlv, 32, e) < 0 ||
+	if (wire_put16(&h->tlv, TLV_PREDECESSOR, e) < 0 ||
+	    wire_put16(&h->tlv, 32, e) < 0 ||
 	    bytes_append(&h->tlv, p->stream_id, 16, e) < 0)
 		return -1;
 	return bytes_append(&h->tlv, p->archive_id, 16, e);
@@ -57,7 +59,8 @@ static void make_file_key(const struct writer_options *o, const struct part_head
 	memcpy(m->hedge + 32, h->stream.id, 16);
 	wire_set64(m->hedge + 48, h->seq);
 	memcpy(m->hedge + 56, h->archive_id, 16);
-	crypto_b2("vs1.fkey", m->random, sizeof(m->random), m->hedge, sizeof(m->hedge), fk, 32);
+	crypto_b2("vs1.fkey", m->random, sizeof(m->random), m->hedge, sizeof(m->hedge),
+		  fk, 32);
 }
 
 static bool in_scope(const struct grant *g, const uint8_t host_pk[32])
@@ -67,7 +70,25 @@ static bool in_scope(const struct grant *g, const uint8_t host_pk[32])
 	return !g->one_host || memcmp(g->scope_host, host_pk, 32) == 0;
 }
 
-/* A stanza for each grant in scope of this host; *n_readers counts those that get the file key. */
+/* Whether an earlier grant in scope gives grant I's key the same: it gets one stanza. */
+static bool granted_before(const struct descriptor *d, size_t i,
+			   const uint8_t host_pk[32])
+{
+	const struct grant *g = &d->grants[i];
+
+	for (size_t k = 0; k < i; k++) {
+		const struct grant *before = &d->grants[k];
+
+		if (in_scope(before, host_pk) &&
+		    (before->role == KEY_PRUNE) == (g->role == KEY_PRUNE) &&
+		    memcmp(before->seal_pk, g->seal_pk, 32) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A stanza for each key granted in scope of this host; *n_readers counts those that get
+ * the file key. */
 static int make_stanzas(const struct writer_options *o, struct part_header *h,
 			const struct making *m, const uint8_t fk[32], size_t *n_readers,
 			struct err *e)
@@ -79,7 +100,8 @@ static int make_stanzas(const struct writer_options *o, struct part_header *h,
 		const struct grant *g = &o->d->grants[i];
 		const uint8_t *payload = g->role == KEY_PRUNE ? o->keys->list : fk;
 
-		if (!in_scope(g, h->stream.host_pk))
+		if (!in_scope(g, h->stream.host_pk) ||
+		    granted_before(o->d, i, h->stream.host_pk))
 			continue;
 		if (stanza_seal(h, g->role, g->seal_pk, m->eph_sk, payload,
 				h->stanzas[h->n_stanzas], e) < 0)
@@ -90,8 +112,8 @@ static int make_stanzas(const struct writer_options *o, struct part_header *h,
 	return 0;
 }
 
-static int make_all(const struct writer_options *o, struct part_header *h, struct making *m,
-		    uint8_t *fk, struct err *e)
+static int make_all(const struct writer_options *o, struct part_header *h,
+		    struct making *m, uint8_t *fk, struct err *e)
 {
 	size_t n_readers = 0;
 

@@ -1,5 +1,5 @@
-/* What a new archive begins with: its identity, its file key, and the file key sealed to whoever may
- * read it (docs/format.md section 6). */
+/* What a new archive begins with: its identity, its file key, and the file key sealed to
+ * whoever may read it (docs/format.md section 6). */
 #ifndef ARCHIVE_ENVELOPE_H
 #define ARCHIVE_ENVELOPE_H
 
@@ -10,8 +10,9 @@
 struct err;
 struct writer_options;
 
-/* Fill *h (for part 1) and make the file key: 32 bytes in locked memory, *fk, the caller's, freed by
- * crypto_unlock.  ERR_KEY if the descriptor names nobody who could read the archive. */
+/* Fill *h (for part 1) and make the file key: 32 bytes in locked memory, *fk, the
+ * caller's, freed by crypto_unlock.  ERR_KEY if the descriptor names nobody who could
+ * read the archive. */
 int envelope_make(const struct writer_options *o, struct part_header *h, uint8_t **fk,
 		  struct err *e);
 

@@ -1,7 +1,8 @@
 /* Frames being filled, and the ids of what they and other records hold.
  *
- * The content of a frame begins at a fixed place; its table is written backwards from there when
- * the frame is packed, so that table and content are one run of bytes without a copy. */
+ * The content of a frame begins at a fixed place; its table is written backwards from
+ * there when the frame is packed, so that table and content are one run of bytes without
+ * a copy. */
 #include "archive/frame.h"
 
 #include <assert.h>
@@ -60,12 +61,14 @@ void frame_reset(struct frame *f, enum record_type type, size_t limit)
 
 void frame_end_chunk(struct frame *f)
 {
-	assert(f->used > f->chunk_start && f->used <= f->limit && f->n_chunks < FRAME_CHUNKS);
+	assert(f->used > f->chunk_start && f->used <= f->limit &&
+	       f->n_chunks < FRAME_CHUNKS);
 	f->ends[f->n_chunks++] = (uint32_t)f->used;
 	f->chunk_start = f->used;
 }
 
-void frame_node_id(const uint8_t id_key[32], const uint8_t *plain, size_t n, uint8_t out[32])
+void frame_node_id(const uint8_t id_key[32], const uint8_t *plain, size_t n,
+		   uint8_t out[32])
 {
 	crypto_b2("vs1.id.node", id_key, 32, plain, n, out, 32);
 }
@@ -75,11 +78,13 @@ void frame_root_id(const uint8_t *plain, size_t n, uint8_t out[32])
 	crypto_b2("vs1.id.root", NULL, 0, plain, n, out, 32);
 }
 
-void frame_check(const uint8_t id_key[32], const uint8_t *fingerprints, size_t n, uint8_t out[8])
+void frame_check(const uint8_t id_key[32], const uint8_t *fingerprints, size_t n,
+		 uint8_t out[8])
 {
 	uint8_t full[16];
 
-	crypto_b2("vs1.check", id_key, 32, fingerprints, n * FINGERPRINT_LEN, full, sizeof(full));
+	crypto_b2("vs1.check", id_key, 32, fingerprints, n * FINGERPRINT_LEN, full,
+		  sizeof(full));
 	for (size_t i = 0; i < 8; i++)
 		out[i] = full[i];
 }

@@ -1,5 +1,5 @@
-/* One pass over a frame's chunks: their fingerprints and the frame's id (docs/format.md 7).
- * Shared by packing and unpacking. */
+/* One pass over a frame's chunks: their fingerprints and the frame's id (docs/format.md
+ * 7). Shared by packing and unpacking. */
 #ifndef ARCHIVE_FRAME_HASH_H
 #define ARCHIVE_FRAME_HASH_H
 
@@ -9,7 +9,7 @@
 
 /* N chunks of CONTENT, ending at ENDS; fills FINGERPRINTS[0..n) and ID. */
 void frame_hash(enum record_type type, const uint8_t id_key[32], const uint8_t *content,
-		const uint32_t *ends, uint32_t n, uint8_t (*fingerprints)[FINGERPRINT_LEN],
-		uint8_t id[32]);
+		const uint32_t *ends, uint32_t n,
+		uint8_t (*fingerprints)[FINGERPRINT_LEN], uint8_t id[32]);
 
 #endif

@@ -1,8 +1,8 @@
 /* Packing: table, hashes, compression, and the proof that what was compressed decodes.
  *
  * A probe looks at a sixteenth of the bytes before zstd does.  Data that was encrypted or
- * compressed already has bytes of all values equally often; where every sample looks like that
- * the frame goes to disk as it is.  One sample that does not is enough to try. */
+ * compressed already has bytes of all values equally often; where every sample looks like
+ * that the frame goes to disk as it is.  One sample that does not is enough to try. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +16,18 @@
 
 #define PROBE_STEP 16384 /* a sample in each of these */
 #define PROBE_LEN 1024
-/* Sum of the squared counts of 1024 bytes: 5116 +- 90 for random ones, over this where one byte
- * in a hundred could be saved by entropy coding alone. */
+/* Sum of the squared counts of 1024 bytes: 5116 +- 90 for random ones, over this where
+ * one byte in a hundred could be saved by entropy coding alone. */
 #define PROBE_EVEN 5632
 
 struct packer {
 	struct codec *codec; /* at level 0 it says that nothing fits */
-	uint8_t *scratch; /* where compressed data is decoded again */
+	uint8_t *scratch;    /* where compressed data is decoded again */
 };
 
 #define SCRATCH_LEN (FRAME_TABLE_ROOM + FRAME_CONTENT)
-_Static_assert(SCRATCH_LEN >= 2 * NODE_MAX, "room for a node, compressed and decoded again");
+_Static_assert(SCRATCH_LEN >= 2 * NODE_MAX,
+	       "room for a node, compressed and decoded again");
 
 struct packer *packer_new(int level, struct err *e)
 {
@@ -77,7 +78,8 @@ static bool probe(const uint8_t *p, size_t n)
 	return !sample_is_even(p + n - PROBE_LEN);
 }
 
-/* Compress N bytes of PLAIN into OUT, decode again into SCRATCH, compare.  1: saves too little. */
+/* Compress N bytes of PLAIN into OUT, decode again into SCRATCH, compare.  1: saves too
+ * little. */
 static int squeeze(struct packer *p, const uint8_t *plain, size_t n, uint8_t *out,
 		   uint8_t *scratch, size_t *clen, struct err *e)
 {
@@ -92,9 +94,10 @@ static int squeeze(struct packer *p, const uint8_t *plain, size_t n, uint8_t *ou
 		return err_in(e, "compressor fault");
 	}
 	if (memcmp(scratch, plain, n) != 0)
-		return err_set(e, ERR_FAILED,
-			       "compressor fault: what it wrote decodes to something else "
-			       "(test this machine's memory)");
+		return err_set(
+			e, ERR_FAILED,
+			"compressor fault: what it wrote decodes to something else "
+			"(test this machine's memory)");
 	return 0;
 }
 
@@ -126,8 +129,8 @@ int frame_pack(struct frame *f, struct packer *p, const uint8_t id_key[32], stru
 	assert(f->n_chunks > 0 && f->chunk_start == f->used);
 	plain = write_table(f);
 	f->ulen = (size_t)(frame_content(f) - plain) + f->used;
-	frame_hash(f->type, id_key, frame_content(f), f->ends, f->n_chunks, f->fingerprints,
-		   f->id);
+	frame_hash(f->type, id_key, frame_content(f), f->ends, f->n_chunks,
+		   f->fingerprints, f->id);
 	/* Only the content is probed: the table looks like nothing else. */
 	r = 1;
 	if (probe(frame_content(f), f->used))

@@ -1,6 +1,7 @@
 /* Unpacking: one decoded frame, its table checked, its chunks hashed anew.
  *
- * Nothing of a frame is used before its id fits: then each byte is what the writer read. */
+ * Nothing of a frame is used before its id fits: then each byte is what the writer read.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,13 +69,14 @@ void unpacker_free(struct unpacker *u)
 	free(u);
 }
 
-int unpacker_record(struct unpacker *u, enum record_codec codec, const uint8_t *data, size_t clen,
-		    uint8_t *out, size_t ulen, struct err *e)
+int unpacker_record(struct unpacker *u, enum record_codec codec, const uint8_t *data,
+		    size_t clen, uint8_t *out, size_t ulen, struct err *e)
 {
 	if (codec == CODEC_ZSTD)
 		return codec_expand(u->codec, data, clen, out, ulen, e);
 	if (codec != CODEC_RAW)
-		return err_set(e, ERR_DAMAGED, "unknown codec %d of a record", (int)codec);
+		return err_set(e, ERR_DAMAGED, "unknown codec %d of a record",
+			       (int)codec);
 	if (clen != ulen)
 		return err_set(e, ERR_DAMAGED, "lengths of a record disagree");
 	memcpy(out, data, ulen);
@@ -118,11 +120,12 @@ int unpacked_parse(struct unpacked *u, enum record_type type, size_t ulen,
 	u->n_chunks = 0;
 	u->content_len = 0;
 	return err_set(e, ERR_DAMAGED,
-		       ok ? "content of a frame is not what its id says" :
-			    "table of a frame does not fit its content");
+		       ok ? "content of a frame is not what its id says"
+			  : "table of a frame does not fit its content");
 }
 
-/* The chunk that begins at OFFSET, or n_chunks: those before it end at or before OFFSET. */
+/* The chunk that begins at OFFSET, or n_chunks: those before it end at or before OFFSET.
+ */
 static uint32_t chunk_at(const struct unpacked *u, uint64_t offset)
 {
 	uint32_t low = 0, high = u->n_chunks;
@@ -148,12 +151,14 @@ int unpacked_check(const struct unpacked *u, uint64_t offset, uint64_t length,
 
 	if (length == 0 || offset > u->content_len || length > u->content_len - offset)
 		return err_set(e, ERR_DAMAGED, "an extent leads outside its frame");
-	after = offset + length == u->content_len ? u->n_chunks : chunk_at(u, offset + length);
+	after = offset + length == u->content_len ? u->n_chunks
+						  : chunk_at(u, offset + length);
 	if (first == u->n_chunks ||
 	    (after == u->n_chunks && offset + length != u->content_len))
 		return err_set(e, ERR_DAMAGED, "an extent does not cover whole chunks");
 	frame_check(id_key, u->fingerprints[first], after - first, found);
 	if (!crypto_equal(found, check, sizeof(found)))
-		return err_set(e, ERR_DAMAGED, "an extent's check does not fit its chunks");
+		return err_set(e, ERR_DAMAGED,
+			       "an extent's check does not fit its chunks");
 	return 0;
 }

@@ -1,8 +1,8 @@
-/* Groups of entries: the chunks of the head stream (docs/format.md section 10).  A group grows as the
- * open chunk of a HEAD frame.
+/* Groups of entries: the chunks of the head stream (docs/format.md section 10).  A group
+ * grows as the open chunk of a HEAD frame.
  *
- * Where it ends is decided by a keyed hash of a path, so that a name more or less in a directory
- * moves one boundary and not all that follow. */
+ * Where it ends is decided by a keyed hash of a path, so that a name more or less in a
+ * directory moves one boundary and not all that follow. */
 #ifndef ARCHIVE_GROUP_H
 #define ARCHIVE_GROUP_H
 
@@ -17,8 +17,8 @@ struct group {
 	uint64_t entries, body; /* entries; bytes of body, gaps included */
 };
 
-/* Append an entry, or with HEADER_LEN 0 a gap, to F's open chunk.  False: F has no room left for
- * it; nothing was done. */
+/* Append an entry, or with HEADER_LEN 0 a gap, to F's open chunk.  False: F has no room
+ * left for it; nothing was done. */
 bool group_put(struct group *g, struct frame *f, const uint8_t *header, size_t header_len,
 	       uint64_t body_len);
 /* Whether the group ends behind the entry PATH (NULL: a gap), which was put last. */

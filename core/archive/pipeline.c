@@ -1,7 +1,7 @@
-/* A ring of given frames.  Three counters go round it: what was given, what a worker began to pack,
- * what was collected.  A slot belongs to the caller until it is given, then to one worker until
- * it says done, then to the caller again; the lock guards the counters and `done` alone, so bytes
- * are hashed and compressed without it. */
+/* A ring of given frames.  Three counters go round it: what was given, what a worker
+ * began to pack, what was collected.  A slot belongs to the caller until it is given,
+ * then to one worker until it says done, then to the caller again; the lock guards the
+ * counters and `done` alone, so bytes are hashed and compressed without it. */
 #include "archive/pipeline.h"
 
 #include <assert.h>

@@ -1,10 +1,11 @@
-/* Frames on their way from being filled to being written: two workers pack them, they come back in
- * the order in which they were given (DESIGN "Small chunks, big frames, extents").
+/* Frames on their way from being filled to being written: two workers pack them, they
+ * come back in the order in which they were given (DESIGN "Small chunks, big frames,
+ * extents").
  *
  *     take -> fill -> give ... collect -> write -> release
  *
- * One thread calls all of this.  On a host with one CPU, or where threads cannot be had, packing
- * happens in pipeline_give. */
+ * One thread calls all of this.  On a host with one CPU, or where threads cannot be had,
+ * packing happens in pipeline_give. */
 #ifndef ARCHIVE_PIPELINE_H
 #define ARCHIVE_PIPELINE_H
 
@@ -30,8 +31,8 @@ void pipeline_free(struct pipeline *p);
 struct frame *pipeline_take(struct pipeline *p);
 /* A filled frame, to be packed. */
 void pipeline_give(struct pipeline *p, struct frame *f);
-/* The oldest given frame, packed; waits for it.  1: none is given.  An error is that of its
- * packing; the frame is released then. */
+/* The oldest given frame, packed; waits for it.  1: none is given.  An error is that of
+ * its packing; the frame is released then. */
 int pipeline_collect(struct pipeline *p, struct frame **out, struct err *e);
 /* It may be filled again. */
 void pipeline_release(struct pipeline *p, struct frame *f);

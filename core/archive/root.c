@@ -1,5 +1,5 @@
-/* ROOT is one fixed record and a TLV area; the keys in it are what a recipient needs to check and
- * prune the stream without the host's key. */
+/* ROOT is one fixed record and a TLV area; the keys in it are what a recipient needs to
+ * check and prune the stream without the host's key. */
 #include "archive/root.h"
 
 #include <string.h>
@@ -42,7 +42,8 @@ static void set_top(uint8_t *p, const struct tree_ref *top)
 	memcpy(p + 24, top->id, sizeof(top->id));
 }
 
-static void set_fixed(uint8_t p[ROOT_FIXED], const struct root *r, const struct stream_keys *k)
+static void set_fixed(uint8_t p[ROOT_FIXED], const struct root *r,
+		      const struct stream_keys *k)
 {
 	memset(p, 0, ROOT_FIXED);
 	memcpy(p, ROOT_MAGIC, 8);
@@ -80,7 +81,8 @@ int root_encode(const struct root *r, const struct stream_keys *k, struct bytes 
 		return -1;
 	set_fixed(out->p + at, r, k);
 	out->len += ROOT_FIXED;
-	if (put_tlv(out, TLV_NAME, r->name, e) < 0 || put_tlv(out, TLV_SOURCE, r->source, e) < 0)
+	if (put_tlv(out, TLV_NAME, r->name, e) < 0 ||
+	    put_tlv(out, TLV_SOURCE, r->source, e) < 0)
 		return -1;
 	wire_set32(out->p + at + 296, (uint32_t)(out->len - at - ROOT_FIXED));
 	return 0;
@@ -117,7 +119,8 @@ static bool take_top(struct cursor *c, struct tree_ref *top)
 	return top->level <= TREE_LEVEL_MAX && crypto_is_zero(raw + 1, 3);
 }
 
-static bool take_text(const uint8_t *area, size_t n, uint16_t type, char *out, size_t size)
+static bool take_text(const uint8_t *area, size_t n, uint16_t type, char *out,
+		      size_t size)
 {
 	size_t len = 0;
 	const uint8_t *p = tlv_find(area, n, type, &len);

@@ -1,6 +1,6 @@
-/* Order is everything here: a part is complete, synced and named before the next one begins, and
- * the last one is named only when all others were seen again.  So whatever crash leaves a .vsf, it
- * left all of its parts. */
+/* Order is everything here: a part is complete, synced and named before the next one
+ * begins, and the last one is named only when all others were seen again.  So whatever
+ * crash leaves a .vsf, it left all of its parts. */
 #include "archive/series.h"
 
 #include <stdio.h>
@@ -33,14 +33,15 @@ struct series {
 	char dir[512];
 	struct store_part *file; /* the open part, or the staged one */
 	struct part_writer *part;
-	struct finished *done;	 /* parts that have their names */
+	struct finished *done; /* parts that have their names */
 	uint32_t n_done;
 	uint64_t new_bytes, stored;
 };
 
 /* ---- parts ---- */
 
-static void part_name(const struct series *s, uint32_t number, bool final, char *out, size_t size)
+static void part_name(const struct series *s, uint32_t number, bool final, char *out,
+		      size_t size)
 {
 	struct part_header h = { .part = number, .seq = s->header.seq };
 	int n = snprintf(out, size, "%s/", s->dir);
@@ -157,16 +158,17 @@ void series_free(struct series *s)
 
 /* ---- records ---- */
 
-int series_record(struct series *s, const struct outgoing *r, struct record_place *at, struct err *e)
+int series_record(struct series *s, const struct outgoing *r, struct record_place *at,
+		  struct err *e)
 {
 	if (!part_writer_fits(s->part, r->clen, s->max_segments) && part_roll(s, e) < 0)
 		return -1;
 	if (!part_writer_fits(s->part, r->clen, s->max_segments))
-		return err_set(e, ERR_FAILED, "a record of %zu bytes does not fit in a part",
-			       r->clen);
+		return err_set(e, ERR_FAILED,
+			       "a record of %zu bytes does not fit in a part", r->clen);
 	*at = (struct record_place){ .seq = s->header.seq, .part = s->header.part };
-	if (part_writer_record(s->part, r->type, r->codec, r->id, r->data, r->clen, r->ulen,
-			       &at->offset, e) < 0)
+	if (part_writer_record(s->part, r->type, r->codec, r->id, r->data, r->clen,
+			       r->ulen, &at->offset, e) < 0)
 		return -1;
 	s->new_bytes += r->clen;
 	return 0;
@@ -174,8 +176,8 @@ int series_record(struct series *s, const struct outgoing *r, struct record_plac
 
 /* ---- the end ---- */
 
-static int trailer_fill(const struct series *s, struct part_trailer *t, const struct summary *sum,
-			struct err *e)
+static int trailer_fill(const struct series *s, struct part_trailer *t,
+			const struct summary *sum, struct err *e)
 {
 	t->final = true;
 	t->n_parts = s->n_done + 1;
@@ -215,8 +217,10 @@ static int part_check(const struct series *s, uint32_t number, struct err *e)
 	store_file_free(f);
 	if (found == 0 && size == s->done[number - 1].size)
 		return 0;
-	return err_set(e, ERR_STORE, "store %s: %s, written by this run, %s: nothing is committed",
-		       store_location(s->store), name, found ? "is gone" : "has another size");
+	return err_set(e, ERR_STORE,
+		       "store %s: %s, written by this run, %s: nothing is committed",
+		       store_location(s->store), name,
+		       found ? "is gone" : "has another size");
 }
 
 int series_commit(struct series *s, struct err *e)

@@ -1,5 +1,5 @@
-/* Building a tree from left to right: one open node per level, closed when full, named in the
- * level above.  A tree of one node has no level above it. */
+/* Building a tree from left to right: one open node per level, closed when full, named in
+ * the level above.  A tree of one node has no level above it. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +20,8 @@ struct open_node {
 	struct bytes plain; /* HEAD_ROOM bytes for later, then the items */
 	uint32_t n;
 	uint64_t length, entries, body;
-	struct record_place before;  /* of the last item */
-	struct tree_ref last; /* the last child, at levels above 0 */
+	struct record_place before; /* of the last item */
+	struct tree_ref last;	    /* the last child, at levels above 0 */
 };
 
 struct tree_builder {
@@ -31,8 +31,8 @@ struct tree_builder {
 	struct open_node levels[TREE_LEVEL_MAX + 1];
 };
 
-struct tree_builder *tree_builder_new(enum tree_stream stream, tree_store_fn *store, void *ctx,
-				      struct err *e)
+struct tree_builder *tree_builder_new(enum tree_stream stream, tree_store_fn *store,
+				      void *ctx, struct err *e)
 {
 	struct tree_builder *b = calloc(1, sizeof(*b));
 
@@ -109,7 +109,8 @@ static int add_child(struct tree_builder *b, uint8_t level, const struct tree_re
 }
 
 /* Store the open node of LEVEL and begin an empty one; *ref names it. */
-static int close_node(struct tree_builder *b, uint8_t level, struct tree_ref *ref, struct err *e)
+static int close_node(struct tree_builder *b, uint8_t level, struct tree_ref *ref,
+		      struct err *e)
 {
 	struct open_node *node = &b->levels[level];
 	uint8_t head[2 + 10] = { (uint8_t)b->stream, level };
@@ -145,7 +146,8 @@ static int close_up(struct tree_builder *b, uint8_t level, struct err *e)
 	struct tree_ref ref;
 
 	if (level == TREE_LEVEL_MAX)
-		return err_set(e, ERR_FAILED, "tree: more than %d levels", TREE_LEVEL_MAX);
+		return err_set(e, ERR_FAILED, "tree: more than %d levels",
+			       TREE_LEVEL_MAX);
 	if (close_node(b, level, &ref, e) < 0)
 		return -1;
 	return add_child(b, (uint8_t)(level + 1), &ref, e);
@@ -155,7 +157,8 @@ int tree_builder_add(struct tree_builder *b, const struct extent *x, struct err 
 {
 	struct open_node *leaf = &b->levels[0];
 
-	if (put_place(leaf, &x->at, e) < 0 || wire_put_varint(&leaf->plain, x->offset, e) < 0 ||
+	if (put_place(leaf, &x->at, e) < 0 ||
+	    wire_put_varint(&leaf->plain, x->offset, e) < 0 ||
 	    put_sums(b, leaf, x->length, x->entries, x->body, e) < 0 ||
 	    bytes_append(&leaf->plain, x->check, sizeof(x->check), e) < 0)
 		return -1;

@@ -1,8 +1,8 @@
 /* Walking a tree from left to right, and to any place: one loaded node per level.
  *
- * A node is parsed twice: whole when it is loaded, so that its sums are known to fit what named
- * it before any item of it is used, and then item by item.  Levels go down by one from node to
- * node, so no chain of nodes can be longer than the top's level says. */
+ * A node is parsed twice: whole when it is loaded, so that its sums are known to fit what
+ * named it before any item of it is used, and then item by item.  Levels go down by one
+ * from node to node, so no chain of nodes can be longer than the top's level says. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +51,13 @@ struct tree_walker *tree_walker_new(enum tree_stream stream, const struct tree_r
 	struct tree_walker *w;
 
 	if (top->level > TREE_LEVEL_MAX && top->level != TREE_LEVEL_NONE) {
-		(void)err_set(e, ERR_DAMAGED, "tree: level %d of its top", (int)top->level);
+		(void)err_set(e, ERR_DAMAGED, "tree: level %d of its top",
+			      (int)top->level);
 		return NULL;
 	}
 	if ((top->length == 0) != (top->level == TREE_LEVEL_NONE)) {
-		(void)err_set(e, ERR_DAMAGED, "tree: its top does not fit the stream's length");
+		(void)err_set(e, ERR_DAMAGED,
+			      "tree: its top does not fit the stream's length");
 		return NULL;
 	}
 	w = calloc(1, sizeof(*w));
@@ -118,15 +120,18 @@ static bool take_item(enum tree_stream stream, uint8_t level, struct node_pos *p
 		cursor_copy(&pos->c, x->check, sizeof(x->check));
 	else
 		cursor_copy(&pos->c, it->id, sizeof(it->id));
-	if (level == 0 && (x->offset > FRAME_CONTENT || x->length > FRAME_CONTENT - x->offset))
+	if (level == 0 &&
+	    (x->offset > FRAME_CONTENT || x->length > FRAME_CONTENT - x->offset))
 		return false;
 	pos->n_left--;
 	return cursor_ok(&pos->c) && x->length > 0 &&
 	       !__builtin_add_overflow(pos->at, x->length, &pos->at);
 }
 
-/* Read all items of a node just loaded: they must add up to what REF says, and end with it. */
-static bool sums_fit(enum tree_stream stream, struct node_pos pos, const struct tree_ref *ref)
+/* Read all items of a node just loaded: they must add up to what REF says, and end with
+ * it. */
+static bool sums_fit(enum tree_stream stream, struct node_pos pos,
+		     const struct tree_ref *ref)
 {
 	uint64_t start = pos.at, entries = 0, body = 0;
 
@@ -138,8 +143,8 @@ static bool sums_fit(enum tree_stream stream, struct node_pos pos, const struct 
 		    __builtin_add_overflow(body, it.x.body, &body))
 			return false;
 	}
-	return cursor_done(&pos.c) && pos.at - start == ref->length && entries == ref->entries &&
-	       body == ref->body;
+	return cursor_done(&pos.c) && pos.at - start == ref->length &&
+	       entries == ref->entries && body == ref->body;
 }
 
 /* Load the node that REF names; what it covers begins at START of the stream. */
@@ -157,12 +162,14 @@ static int load_node(struct tree_walker *w, const struct tree_ref *ref, uint64_t
 		return -1;
 	if (node->plain.len > NODE_MAX)
 		return damaged(e, "a node is too large");
-	*pos = (struct node_pos){ .c = cursor_make(node->plain.p, node->plain.len), .at = start };
+	*pos = (struct node_pos){ .c = cursor_make(node->plain.p, node->plain.len),
+				  .at = start };
 	stream = cursor_u8(&pos->c);
 	level = cursor_u8(&pos->c);
 	pos->n_left = cursor_varint(&pos->c);
 	if (stream != w->stream || level != ref->level)
-		return damaged(e, "a node is of another stream or level than what names it");
+		return damaged(e,
+			       "a node is of another stream or level than what names it");
 	if (!cursor_ok(&pos->c) || pos->n_left == 0 || pos->n_left > NODE_ITEMS)
 		return damaged(e, "a node has an impossible number of items");
 	if (!sums_fit(w->stream, *pos, ref))
@@ -181,7 +188,8 @@ static int step(struct tree_walker *w, uint8_t level, struct item *it, struct er
 	struct tree_ref ref;
 
 	if (!take_item(w->stream, level, pos, it))
-		return damaged(e, "a node changed while it was read"); /* it was checked */
+		return damaged(e,
+			       "a node changed while it was read"); /* it was checked */
 	if (level == 0)
 		return 0;
 	ref = (struct tree_ref){ .level = (uint8_t)(level - 1),
@@ -231,7 +239,8 @@ static void find_item(struct tree_walker *w, uint8_t level, uint64_t at)
 
 	do
 		node->now = pos;
-	while (take_item(w->stream, level, &pos, &(struct item){ .id = { 0 } }) && pos.at <= at);
+	while (take_item(w->stream, level, &pos, &(struct item){ .id = { 0 } }) &&
+	       pos.at <= at);
 }
 
 int tree_walker_seek(struct tree_walker *w, uint64_t at, struct extent *x, uint64_t *skip,

@@ -1,10 +1,11 @@
 /* Entries in, an archive out.
  *
- * A body fills the open BODY frame chunk by chunk; its entry then goes to the open group, the last
- * chunk of the open HEAD frame.  A full frame is given to the pipeline, and whenever there is no
- * frame left to fill, the oldest one given comes back packed and is written: a record, and one
- * extent in its stream's tree, since all of a frame lies together in its stream.  So both trees
- * grow from left to right whichever frames are in flight. */
+ * A body fills the open BODY frame chunk by chunk; its entry then goes to the open group,
+ * the last chunk of the open HEAD frame.  A full frame is given to the pipeline, and
+ * whenever there is no frame left to fill, the oldest one given comes back packed and is
+ * written: a record, and one extent in its stream's tree, since all of a frame lies
+ * together in its stream.  So both trees grow from left to right whichever frames are in
+ * flight. */
 #include "archive/writer.h"
 
 #include <assert.h>
@@ -44,8 +45,8 @@ static int write_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref
 
 	frame_node_id(w->keys->id, plain, n, id);
 	memcpy(ref->id, id, sizeof(ref->id));
-	if (packer_small(pipeline_packer(w->pipeline), plain, n, &r.data, &r.clen, &r.codec,
-			 e) < 0)
+	if (packer_small(pipeline_packer(w->pipeline), plain, n, &r.data, &r.clen,
+			 &r.codec, e) < 0)
 		return -1;
 	return series_record(w->series, &r, &ref->at, e);
 }
@@ -53,17 +54,18 @@ static int write_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref
 static int write_frame(struct writer *w, const struct frame *f, struct err *e)
 {
 	struct outgoing r = { .type = f->type,
-			    .codec = f->codec,
-			    .id = f->id,
-			    .data = f->packed,
-			    .clen = f->clen,
-			    .ulen = f->ulen };
+			      .codec = f->codec,
+			      .id = f->id,
+			      .data = f->packed,
+			      .clen = f->clen,
+			      .ulen = f->ulen };
 	struct extent x = { .length = f->used, .entries = f->entries, .body = f->body };
 
 	frame_check(w->keys->id, f->fingerprints[0], f->n_chunks, x.check);
 	if (series_record(w->series, &r, &x.at, e) < 0)
 		return -1;
-	return tree_builder_add(f->type == RECORD_HEAD ? w->head_tree : w->body_tree, &x, e);
+	return tree_builder_add(f->type == RECORD_HEAD ? w->head_tree : w->body_tree, &x,
+				e);
 }
 
 /* Write the oldest given frame; 1: none is given. */
@@ -116,7 +118,8 @@ static int body_frame(struct writer *w, struct err *e)
 	return w->body ? 0 : -1;
 }
 
-/* The head frame has no room for the open group to grow: the group goes on in a new one. */
+/* The head frame has no room for the open group to grow: the group goes on in a new one.
+ */
 static int move_group(struct writer *w, struct err *e)
 {
 	struct frame *next = take_frame(w, RECORD_HEAD, FRAME_CONTENT, e);
@@ -171,8 +174,8 @@ static void body_end(struct writer *w)
 }
 
 /* An entry, or with HEADER_LEN 0 a gap, that owns the pending bytes. */
-static int add_entry(struct writer *w, const char *path, const uint8_t *header, size_t header_len,
-		     struct err *e)
+static int add_entry(struct writer *w, const char *path, const uint8_t *header,
+		     size_t header_len, struct err *e)
 {
 	body_end(w);
 	if (head_frame(w, e) < 0)
@@ -196,8 +199,8 @@ static int check_entry(const struct writer *w, const struct entry *en, struct er
 		return err_set(e, ERR_FAILED, "%s: a header of %zu bytes", en->path,
 			       en->header_len);
 	if (en->body_len != w->pending)
-		return err_set(e, ERR_FAILED, "%s: a body of %llu bytes, but %llu came", en->path,
-			       (unsigned long long)en->body_len,
+		return err_set(e, ERR_FAILED, "%s: a body of %llu bytes, but %llu came",
+			       en->path, (unsigned long long)en->body_len,
 			       (unsigned long long)w->pending);
 	return 0;
 }
@@ -304,8 +307,10 @@ static int drain(struct writer *w, struct err *e)
 	return r < 0 ? -1 : 0;
 }
 
-/* ROOT holds keys: its plaintext is wiped, and it is not compressed, so that no copy stays. */
-static int write_root(struct writer *w, const struct root *r, struct record_place *at, struct err *e)
+/* ROOT holds keys: its plaintext is wiped, and it is not compressed, so that no copy
+ * stays. */
+static int write_root(struct writer *w, const struct root *r, struct record_place *at,
+		      struct err *e)
 {
 	auto_bytes struct bytes plain = BYTES_EMPTY;
 	uint8_t id[32];
@@ -348,8 +353,9 @@ static void fill_summary(const struct writer *w, const struct root *r, struct su
 	s->reemitted = 0;
 }
 
-static int stage_trailer(struct writer *w, const struct summary *s, const struct record_place *root,
-			 struct writer_result *out, struct err *e)
+static int stage_trailer(struct writer *w, const struct summary *s,
+			 const struct record_place *root, struct writer_result *out,
+			 struct err *e)
 {
 	struct part_trailer t = { .root_offset = root->offset };
 	int r = series_stage(w->series, &t, s, e);
@@ -366,15 +372,17 @@ static int stage_trailer(struct writer *w, const struct summary *s, const struct
 	return r;
 }
 
-int writer_stage(struct writer *w, struct root *r, struct summary *s, struct writer_result *out,
-		 struct err *e)
+int writer_stage(struct writer *w, struct root *r, struct summary *s,
+		 struct writer_result *out, struct err *e)
 {
 	struct record_place root;
 
 	if (w->state != WRITER_OPEN || w->pending > 0)
-		return err_set(e, ERR_FAILED, "writer: asked to finish what did not go well");
+		return err_set(e, ERR_FAILED,
+			       "writer: asked to finish what did not go well");
 	w->state = WRITER_BROKEN; /* until all of it is done */
-	if (drain(w, e) < 0 || finish_trees(w, r, e) < 0 || write_root(w, r, &root, e) < 0)
+	if (drain(w, e) < 0 || finish_trees(w, r, e) < 0 ||
+	    write_root(w, r, &root, e) < 0)
 		return -1;
 	fill_summary(w, r, s);
 	if (stage_trailer(w, s, &root, out, e) < 0)
@@ -386,7 +394,8 @@ int writer_stage(struct writer *w, struct root *r, struct summary *s, struct wri
 int writer_commit(struct writer *w, struct err *e)
 {
 	if (w->state != WRITER_STAGED)
-		return err_set(e, ERR_FAILED, "writer: asked to commit what is not staged");
+		return err_set(e, ERR_FAILED,
+			       "writer: asked to commit what is not staged");
 	w->state = WRITER_BROKEN; /* once only */
 	return series_commit(w->series, e);
 }

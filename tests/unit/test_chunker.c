@@ -40,8 +40,9 @@ static int group_teardown(void **state)
 
 /* ---- bodies ---- */
 
-/* What a file of SIZE announced and LEN sent becomes: the lengths of its chunks and the ends of its
- * frames, in a text such as "16384 16384 | 100". The frame begins with USED bytes of others. */
+/* What a file of SIZE announced and LEN sent becomes: the lengths of its chunks and the
+ * ends of its frames, in a text such as "16384 16384 | 100". The frame begins with USED
+ * bytes of others. */
 static const char *cut(uint64_t size, size_t len, size_t used, size_t piece)
 {
 	static char text[1 << 20];
@@ -58,27 +59,30 @@ static const char *cut(uint64_t size, size_t len, size_t used, size_t piece)
 		size_t want = piece < len - at ? piece : len - at;
 		size_t got = chunker_put(&c, frame, data + at, want);
 
-		assert_memory_equal(frame_content(frame) + frame->used - got, data + at, got);
+		assert_memory_equal(frame_content(frame) + frame->used - got, data + at,
+				    got);
 		at += got;
 		if (got == want)
 			continue;
 		assert_int_equal(frame->chunk_start, frame->used);
 		for (uint32_t i = used > 0; i < frame->n_chunks; i++)
 			n += (size_t)sprintf(text + n, "%u ",
-					     frame->ends[i] - (i ? frame->ends[i - 1] : 0));
+					     frame->ends[i] -
+						     (i ? frame->ends[i - 1] : 0));
 		n += (size_t)sprintf(text + n, "| ");
 		used = 0;
 		frame_reset(frame, RECORD_BODY, c.limit);
 	}
 	chunker_end(&c, frame);
 	for (uint32_t i = used > 0; i < frame->n_chunks; i++)
-		n += (size_t)sprintf(text + n, "%u ", frame->ends[i] - (i ? frame->ends[i - 1] : 0));
+		n += (size_t)sprintf(text + n, "%u ",
+				     frame->ends[i] - (i ? frame->ends[i - 1] : 0));
 	text[n ? n - 1 : 0] = '\0';
 	return text;
 }
 
-/* A small file is one chunk, whatever pieces it comes in; it begins a new frame only where it does
- * not fit whole. */
+/* A small file is one chunk, whatever pieces it comes in; it begins a new frame only
+ * where it does not fit whole. */
 static void test_small(void **state)
 {
 	(void)state;
@@ -89,8 +93,8 @@ static void test_small(void **state)
 	assert_string_equal(cut(100, 100, FRAME_CONTENT - 99, 7), "| 100");
 }
 
-/* From 64 KiB on, pieces of 16 KiB on file offset, whatever lies in the frame before: a frame with
- * 20000 bytes left takes one of them and not one and a bit. */
+/* From 64 KiB on, pieces of 16 KiB on file offset, whatever lies in the frame before: a
+ * frame with 20000 bytes left takes one of them and not one and a bit. */
 static void test_pieces(void **state)
 {
 	(void)state;
@@ -101,8 +105,8 @@ static void test_pieces(void **state)
 			    "16384 16384 16384 16384 4465");
 }
 
-/* Multiples of 4096: pages of 16 KiB, the last may be short, and frames of 128 KiB of that file
- * alone. */
+/* Multiples of 4096: pages of 16 KiB, the last may be short, and frames of 128 KiB of
+ * that file alone. */
 static void test_pages(void **state)
 {
 	struct chunker c;
@@ -119,8 +123,9 @@ static void test_pages(void **state)
 	assert_false(c.alone);
 }
 
-/* A file that is not as long as announced is cut all the same: longer ones go on in chunks of the
- * largest size, across frames where a chunk turned out too long for its own. */
+/* A file that is not as long as announced is cut all the same: longer ones go on in
+ * chunks of the largest size, across frames where a chunk turned out too long for its
+ * own. */
 static void test_not_as_announced(void **state)
 {
 	(void)state;
@@ -164,8 +169,8 @@ static const char *path_that(bool ends)
 	}
 }
 
-/* An entry is its two lengths and its header; a gap is a length of nothing and one of bytes.  The
- * frame counts entries and bytes of body once the group is closed. */
+/* An entry is its two lengths and its header; a gap is a length of nothing and one of
+ * bytes.  The frame counts entries and bytes of body once the group is closed. */
 static void test_group_bytes(void **state)
 {
 	struct group g = { .n = 0 };
@@ -191,8 +196,8 @@ static void test_group_bytes(void **state)
 	assert_int_equal(frame->body, 306);
 }
 
-/* A group ends by the path's keyed hash, about one in 32; or with 64 entries; or with 64 KiB; not
- * by the hash of a gap, which has no path. */
+/* A group ends by the path's keyed hash, about one in 32; or with 64 entries; or with 64
+ * KiB; not by the hash of a gap, which has no path. */
 static void test_group_ends(void **state)
 {
 	struct group g = { .n = 1 };
@@ -225,8 +230,21 @@ static void test_group_ends(void **state)
 	assert_true(group_ends(&g, frame, gear, NULL));
 }
 
-/* A group that its frame has no room for goes on whole in another: the old frame ends with the
- * group before. */
+/* An entry fits with its two lengths to the last byte, or not at all. */
+static void test_group_room(void **state)
+{
+	(void)state;
+	for (size_t limit = 511; limit <= 515; limit++) {
+		struct group g = { .n = 0 };
+
+		frame_reset(frame, RECORD_HEAD, limit);
+		assert_int_equal(group_put(&g, frame, data, 512, 1), limit == 515);
+		assert_int_equal(frame->used, limit == 515 ? 515 : 0);
+	}
+}
+
+/* A group that its frame has no room for goes on whole in another: the old frame ends
+ * with the group before. */
 static void test_group_move(void **state)
 {
 	struct group g = { .n = 0 };
@@ -266,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_many_chunks),
 		cmocka_unit_test(test_group_bytes),
 		cmocka_unit_test(test_group_ends),
+		cmocka_unit_test(test_group_room),
 		cmocka_unit_test(test_group_move),
 	};
 

@@ -22,7 +22,8 @@ static struct unpacker *unpacker;
 static struct unpacked *unpacked;
 static uint8_t buffer[FRAME_MAX];
 
-/* ---- a compressor with a fault: bit flips in what it reads (a weak memory chip, say) ---- */
+/* ---- a compressor with a fault: bit flips in what it reads (a weak memory chip, say)
+ * ---- */
 
 static bool faulty;
 static int n_compressed; /* calls */
@@ -63,7 +64,8 @@ static void fill_random(uint8_t *p, size_t n)
 
 static void fill_text(uint8_t *p, size_t n)
 {
-	static const char *const words[] = { "volume ", "store ", "frame ", "key\n", "tip ", "0" };
+	static const char *const words[] = { "volume ", "store ", "frame ",
+					     "key\n",	"tip ",	  "0" };
 
 	for (size_t i = 0; i < n;) {
 		const char *w = words[random32() % 6];
@@ -107,8 +109,8 @@ static void put_chunk(const void *p, size_t n)
 /* Unpack FRAME as a reader would; what parse says. */
 static int unpack(enum record_type type, struct err *e)
 {
-	if (unpacker_record(unpacker, frame->codec, frame->packed, frame->clen, unpacked->plain,
-			    frame->ulen, e) < 0)
+	if (unpacker_record(unpacker, frame->codec, frame->packed, frame->clen,
+			    unpacked->plain, frame->ulen, e) < 0)
 		return -1;
 	return unpacked_parse(unpacked, type, frame->ulen, id_key, frame->id, e);
 }
@@ -123,19 +125,22 @@ static void expect_same(void)
 	assert_memory_equal(unpacked->plain + unpacked->content_at, frame_content(frame),
 			    frame->used);
 	assert_memory_equal(unpacked->ends, frame->ends, 4 * frame->n_chunks);
-	assert_memory_equal(unpacked->fingerprints, frame->fingerprints, 16 * frame->n_chunks);
+	assert_memory_equal(unpacked->fingerprints, frame->fingerprints,
+			    16 * frame->n_chunks);
 }
 
 /* ---- round trips ---- */
 
-/* What is packed comes out the same, with the same chunks and fingerprints: random content, text
- * and mixtures, of one byte up to all a frame holds, in one up to thousands of chunks. */
+/* What is packed comes out the same, with the same chunks and fingerprints: random
+ * content, text and mixtures, of one byte up to all a frame holds, in one up to thousands
+ * of chunks. */
 static void test_round_trip(void **state)
 {
 	(void)state;
 	for (int round = 0; round < 60; round++) {
 		struct err e = ERR_EMPTY;
-		size_t total = round < 3 ? (size_t)round + 1 : random32() % FRAME_CONTENT + 1;
+		size_t total =
+			round < 3 ? (size_t)round + 1 : random32() % FRAME_CONTENT + 1;
 		size_t mean = round % 3 == 0 ? 100 : 20000;
 
 		frame_reset(frame, round % 2 ? RECORD_HEAD : RECORD_BODY, FRAME_CONTENT);
@@ -175,7 +180,8 @@ static void test_extremes(void **state)
 	expect_same();
 }
 
-/* Levels 0 to 9 all give frames that a reader takes; 0 never compresses, the others do. */
+/* Levels 0 to 9 all give frames that a reader takes; 0 never compresses, the others do.
+ */
 static void test_levels(void **state)
 {
 	(void)state;
@@ -194,7 +200,8 @@ static void test_levels(void **state)
 	}
 }
 
-/* A codec's memory stays in its budget at each level: 16 MiB for the process is the promise. */
+/* A codec's memory stays in its budget at each level: 16 MiB for the process is the
+ * promise. */
 static void test_memory(void **state)
 {
 	static uint8_t out[FRAME_CONTENT];
@@ -207,8 +214,9 @@ static void test_memory(void **state)
 		size_t clen;
 
 		assert_non_null(c);
-		assert_int_equal(
-			codec_squeeze(c, buffer, FRAME_CONTENT, out, sizeof(out), &clen, &e), 0);
+		assert_int_equal(codec_squeeze(c, buffer, FRAME_CONTENT, out, sizeof(out),
+					       &clen, &e),
+				 0);
 		assert_in_range(codec_memory(c), 1, level == 1 ? 900u << 10 : 4u << 20);
 		codec_free(c);
 	}
@@ -216,8 +224,8 @@ static void test_memory(void **state)
 
 /* ---- the probe ---- */
 
-/* Random content goes to disk as it is, plus its table, and zstd never sees it; text does not; a frame of which only an
- * eighth is text, wherever it lies, is still compressed. */
+/* Random content goes to disk as it is, plus its table, and zstd never sees it; text does
+ * not; a frame of which only an eighth is text, wherever it lies, is still compressed. */
 static void test_probe(void **state)
 {
 	struct err e = ERR_EMPTY;
@@ -244,7 +252,8 @@ static void test_probe(void **state)
 	}
 }
 
-/* Compression that saves less than one part in 64 is not used: its readers would pay for it. */
+/* Compression that saves less than one part in 64 is not used: its readers would pay for
+ * it. */
 static void test_little_gain(void **state)
 {
 	struct err e = ERR_EMPTY;
@@ -310,11 +319,13 @@ static void test_small(void **state)
 			fill_text(buffer, n);
 		else
 			fill_random(buffer, n);
-		assert_int_equal(packer_small(packer, buffer, n, &out, &clen, &codec, &e), 0);
+		assert_int_equal(packer_small(packer, buffer, n, &out, &clen, &codec, &e),
+				 0);
 		assert_true(clen <= n);
 		assert_int_equal(codec, i % 2 && n > 40 ? CODEC_ZSTD : CODEC_RAW);
-		assert_int_equal(unpacker_record(unpacker, codec, out, clen, unpacked->plain, n,
-						 &e), 0);
+		assert_int_equal(unpacker_record(unpacker, codec, out, clen,
+						 unpacked->plain, n, &e),
+				 0);
 		assert_memory_equal(unpacked->plain, buffer, n);
 	}
 }
@@ -326,8 +337,8 @@ static void b2_of(const char *label, const void *p, size_t n, uint8_t out[32])
 	crypto_b2(label, id_key, 32, p, n, out, 32);
 }
 
-/* Ids are the formulas of docs/format.md 7: of chunks by label, of the frame over type and chunk
- * ids; so the same bytes as body and as head have nothing in common. */
+/* Ids are the formulas of docs/format.md 7: of chunks by label, of the frame over type
+ * and chunk ids; so the same bytes as body and as head have nothing in common. */
 static void test_ids(void **state)
 {
 	uint8_t text[1 + 64], want[32];
@@ -347,7 +358,10 @@ static void test_ids(void **state)
 		assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
 		assert_memory_equal(frame->id, want, 32);
 		assert_memory_equal(frame->fingerprints[1], text + 33, 16);
-		assert_memory_equal(frame->packed, "\2\3\2" "abcde", 8);
+		assert_memory_equal(frame->packed,
+				    "\2\3\2"
+				    "abcde",
+				    8);
 		assert_int_equal(unpack(head ? RECORD_BODY : RECORD_HEAD, &e), -1);
 		assert_int_equal(e.kind, ERR_DAMAGED);
 	}
@@ -380,26 +394,36 @@ static void test_check(void **state)
 			crypto_b2("vs1.check", id_key, 32, frame->fingerprints[from],
 				  16 * (to - from), full, 16);
 			assert_memory_equal(check, full, 8);
-			assert_int_equal(unpacked_check(unpacked, at, n, id_key, check, &e), 0);
-			assert_int_equal(unpacked_check(unpacked, at + 1, n, id_key, check, &e), -1);
-			assert_int_equal(unpacked_check(unpacked, at, n - 1, id_key, check, &e), -1);
-			assert_int_equal(unpacked_check(unpacked, at, n + 1, id_key, check, &e), -1);
+			assert_int_equal(
+				unpacked_check(unpacked, at, n, id_key, check, &e), 0);
+			assert_int_equal(
+				unpacked_check(unpacked, at + 1, n, id_key, check, &e),
+				-1);
+			assert_int_equal(
+				unpacked_check(unpacked, at, n - 1, id_key, check, &e),
+				-1);
+			assert_int_equal(
+				unpacked_check(unpacked, at, n + 1, id_key, check, &e),
+				-1);
 			check[7] ^= 1;
-			assert_int_equal(unpacked_check(unpacked, at, n, id_key, check, &e), -1);
+			assert_int_equal(
+				unpacked_check(unpacked, at, n, id_key, check, &e), -1);
 		}
 	frame_check(id_key, frame->fingerprints[0], 10, check);
 	assert_int_equal(unpacked_check(unpacked, 0, 0, id_key, check, &e), -1);
 	assert_int_equal(unpacked_check(unpacked, 1000, 1, id_key, check, &e), -1);
-	assert_int_equal(unpacked_check(unpacked, 100, UINT64_MAX, id_key, check, &e), -1);
-	assert_int_equal(unpacked_check(unpacked, 100, UINT64_MAX - 99, id_key, check, &e), -1);
+	assert_int_equal(unpacked_check(unpacked, 100, UINT64_MAX, id_key, check, &e),
+			 -1);
+	assert_int_equal(
+		unpacked_check(unpacked, 100, UINT64_MAX - 99, id_key, check, &e), -1);
 	assert_int_equal(unpacked_check(unpacked, UINT64_MAX, 2, id_key, check, &e), -1);
 	assert_int_equal(e.kind, ERR_DAMAGED);
 }
 
 /* ---- hostile frames ---- */
 
-/* Parse TABLE and CONTENT as a frame whose id is that of N chunks of LENGTHS: what is refused is
- * refused for its table. */
+/* Parse TABLE and CONTENT as a frame whose id is that of N chunks of LENGTHS: what is
+ * refused is refused for its table. */
 static int parse_as(const void *table, size_t table_len, const void *content, size_t len,
 		    const size_t *lengths, size_t n)
 {
@@ -423,8 +447,9 @@ static int parse_abc(const char *table, size_t n)
 	return parse_as(table, n, "abc", 3, (size_t[]){ 3 }, 1);
 }
 
-/* A table that does not describe exactly the bytes after it is refused: no chunk, an empty chunk,
- * bytes left over, bytes missing, lengths out of range, too many, not the shortest varint. */
+/* A table that does not describe exactly the bytes after it is refused: no chunk, an
+ * empty chunk, bytes left over, bytes missing, lengths out of range, too many, not the
+ * shortest varint. */
 static void test_bad_tables(void **state)
 {
 	(void)state;
@@ -442,8 +467,8 @@ static void test_bad_tables(void **state)
 	assert_int_equal(parse_abc("\1\377\377\377\377\377\377\377\377\377\1", 11), -1);
 }
 
-/* Chunks of more than 524288 bytes in all are refused though the frame would hold them, and so is
- * a frame that is too long whatever it holds. */
+/* Chunks of more than 524288 bytes in all are refused though the frame would hold them,
+ * and so is a frame that is too long whatever it holds. */
 static void test_too_much(void **state)
 {
 	const size_t lengths[] = { FRAME_CONTENT, 1 }, one[] = { FRAME_CONTENT + 1 };
@@ -458,8 +483,9 @@ static void test_too_much(void **state)
 	table[0] = 2;
 	n += wire_varint(table + n, 1);
 	assert_int_equal(parse_as(table, n, buffer, FRAME_CONTENT + 1, lengths, 2), -1);
-	assert_int_equal(unpacked_parse(unpacked, RECORD_BODY, FRAME_MAX + 1, id_key, table, &e),
-			 -1);
+	assert_int_equal(
+		unpacked_parse(unpacked, RECORD_BODY, FRAME_MAX + 1, id_key, table, &e),
+		-1);
 }
 
 /* Each single flipped bit of a packed frame, and each cut, is found. */
@@ -484,7 +510,8 @@ static void test_bit_flips(void **state)
 		sane[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		/* A bit that zstd ignores changes no content: that is no damage to it. */
 		if (unpack(RECORD_BODY, &e) == 0)
-			assert_memory_equal(unpacked->plain + unpacked->content_at, buffer, 3000);
+			assert_memory_equal(unpacked->plain + unpacked->content_at,
+					    buffer, 3000);
 		else
 			assert_int_equal(e.kind, ERR_DAMAGED);
 		sane[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -502,14 +529,16 @@ static void test_bit_flips(void **state)
 static int expand(const char *data, size_t n, size_t ulen)
 {
 	struct err e = ERR_EMPTY;
-	int r = unpacker_record(unpacker, CODEC_ZSTD, (const uint8_t *)data, n, buffer, ulen, &e);
+	int r = unpacker_record(unpacker, CODEC_ZSTD, (const uint8_t *)data, n, buffer,
+				ulen, &e);
 
 	assert_true(r == 0 || e.kind == ERR_DAMAGED);
 	return r;
 }
 
-/* zstd frames that RFC 8878 allows and the format does not are refused: without content size, with
- * another one, with a dictionary, with a window over 1 MiB; and skippable frames. */
+/* zstd frames that RFC 8878 allows and the format does not are refused: without content
+ * size, with another one, with a dictionary, with a window over 1 MiB; and skippable
+ * frames. */
 static void test_zstd_headers(void **state)
 {
 #define MAGIC "\x28\xb5\x2f\xfd"
@@ -525,7 +554,8 @@ static void test_zstd_headers(void **state)
 	assert_int_equal(expand(MAGIC "\x80\x51\3\0\0\0" ABC, 16, 3), -1);
 	assert_int_equal(expand(MAGIC "\x80\xff\3\0\0\0" ABC, 16, 3), -1);
 	assert_int_equal(expand("\x50\x2a\x4d\x18\4\0\0\0abcd", 12, 0), -1);
-	assert_int_equal(expand(MAGIC "\x20\3" ABC "\x50\x2a\x4d\x18\0\0\0\0", 20, 3), -1);
+	assert_int_equal(expand(MAGIC "\x20\3" ABC "\x50\x2a\x4d\x18\0\0\0\0", 20, 3),
+			 -1);
 }
 
 /* A raw record whose two lengths differ, or of a codec not known, is refused. */
@@ -534,10 +564,15 @@ static void test_raw(void **state)
 	struct err e = ERR_EMPTY;
 
 	(void)state;
-	assert_int_equal(unpacker_record(unpacker, CODEC_RAW, buffer, 5, unpacked->plain, 5, &e), 0);
-	assert_int_equal(unpacker_record(unpacker, CODEC_RAW, buffer, 5, unpacked->plain, 6, &e), -1);
+	assert_int_equal(
+		unpacker_record(unpacker, CODEC_RAW, buffer, 5, unpacked->plain, 5, &e),
+		0);
+	assert_int_equal(
+		unpacker_record(unpacker, CODEC_RAW, buffer, 5, unpacked->plain, 6, &e),
+		-1);
 	assert_int_equal(unpacker_record(unpacker, (enum record_codec)2, buffer, 5,
-					 unpacked->plain, 5, &e), -1);
+					 unpacked->plain, 5, &e),
+			 -1);
 	assert_int_equal(e.kind, ERR_DAMAGED);
 }
 

@@ -95,8 +95,8 @@ static void run(unsigned workers)
 	pipeline_free(p);
 }
 
-/* Whichever worker is done first, frames come back in the order in which they were given, each
- * with the id of its own content. */
+/* Whichever worker is done first, frames come back in the order in which they were given,
+ * each with the id of its own content. */
 static void test_order(void **state)
 {
 	(void)state;
@@ -123,7 +123,8 @@ static void test_five(void **state)
 	pipeline_free(p);
 }
 
-/* A frame that cannot be packed fails when it is collected, in its turn; those around it do not. */
+/* A frame that cannot be packed fails when it is collected, in its turn; those around it
+ * do not. */
 static void test_failure(void **state)
 {
 	(void)state;
@@ -152,7 +153,8 @@ static void test_failure(void **state)
 	}
 }
 
-/* Freed in full work, it waits for its workers and leaks nothing (with the sanitizers). */
+/* Freed in full work, it waits for its workers and leaks nothing (with the sanitizers).
+ */
 static void test_free_early(void **state)
 {
 	(void)state;

@@ -37,14 +37,17 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int store(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref, struct err *e)
+static int store(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref,
+		 struct err *e)
 {
 	(void)ctx;
 	assert_in_range(n, 3, NODE_MAX);
 	if ((int)disk.n == disk.fail_at)
 		return err_set(e, ERR_STORE, "full");
 	assert_true(disk.n < 40000);
-	ref->at = (struct record_place){ .seq = 7, .part = 1 + disk.n / 100, .offset = disk.n * 1000u };
+	ref->at = (struct record_place){ .seq = 7,
+					 .part = 1 + disk.n / 100,
+					 .offset = disk.n * 1000u };
 	memset(ref->id, 0, sizeof(ref->id));
 	wire_set32(ref->id, disk.n);
 	return bytes_append(&disk.nodes[disk.n++], plain, n, e);
@@ -153,7 +156,8 @@ static void expect_list(enum tree_stream stream, const struct tree_ref *top,
 
 /* ---- what was put in comes out ---- */
 
-static void round_trip(enum tree_stream stream, size_t n, uint32_t longest, uint8_t want_level)
+static void round_trip(enum tree_stream stream, size_t n, uint32_t longest,
+		       uint8_t want_level)
 {
 	struct extent *list = random_list(stream, n, longest);
 	uint64_t length = 0, entries = 0, body = 0;
@@ -173,8 +177,9 @@ static void round_trip(enum tree_stream stream, size_t n, uint32_t longest, uint
 	free(list);
 }
 
-/* Trees of no, one, few and very many extents, of both streams, give the flat list they were made
- * from, and the top has its sums.  The last ones have more leaves than a node has children. */
+/* Trees of no, one, few and very many extents, of both streams, give the flat list they
+ * were made from, and the top has its sums.  The last ones have more leaves than a node
+ * has children. */
 static void test_round_trip(void **state)
 {
 	(void)state;
@@ -208,13 +213,15 @@ static void test_no_single_child(void **state)
 		assert_int_equal(tree_builder_finish(b, &top, &e), 0);
 		tree_builder_free(b);
 		assert_int_equal(top.level, leaves == 1 ? 0 : leaves <= 1024 ? 1 : 2);
-		assert_int_equal(disk.n, leaves == 1	   ? 1 :
-					 leaves <= 1024 ? leaves + 1 :
-							  leaves + (leaves + 1023) / 1024 + 1);
+		assert_int_equal(disk.n, leaves == 1 ? 1
+					 : leaves <= 1024
+						 ? leaves + 1
+						 : leaves + (leaves + 1023) / 1024 + 1);
 	}
 }
 
-/* The same run of extents gives the same bytes of node wherever it lies: places are relative. */
+/* The same run of extents gives the same bytes of node wherever it lies: places are
+ * relative. */
 static void test_leaves_are_relative(void **state)
 {
 	struct extent *list = random_list(TREE_BODY, 16, 1);
@@ -232,7 +239,8 @@ static void test_leaves_are_relative(void **state)
 	free(list);
 }
 
-/* A store that fails while a node is written fails the builder, with the store's own error. */
+/* A store that fails while a node is written fails the builder, with the store's own
+ * error. */
 static void test_store_fails(void **state)
 {
 	struct extent x = { .at = { 1, 1, 0 }, .length = 524288 };
@@ -254,8 +262,8 @@ static void test_store_fails(void **state)
 
 /* ---- seeking ---- */
 
-/* Each offset of a stream leads to the extent that holds it, going forward, going back, and from
- * place to place at random; and walking goes on from there. */
+/* Each offset of a stream leads to the extent that holds it, going forward, going back,
+ * and from place to place at random; and walking goes on from there. */
 static void test_seek_everywhere(void **state)
 {
 	enum { N = 5000 };
@@ -277,7 +285,9 @@ static void test_seek_everywhere(void **state)
 	assert_int_equal(top.level, 1);
 	w = walker(TREE_BODY, &top);
 	for (uint64_t i = 0; i < 3 * total; i++) {
-		uint64_t at = i < total ? i : i < 2 * total ? 2 * total - 1 - i : random32() % total;
+		uint64_t at = i < total	      ? i
+			      : i < 2 * total ? 2 * total - 1 - i
+					      : random32() % total;
 		uint32_t want = holder[at];
 
 		assert_int_equal(tree_walker_seek(w, at, &x, &skip, &e), 0);
@@ -351,7 +361,8 @@ static int walk_all(enum tree_stream stream, const struct tree_ref *top)
 	return r;
 }
 
-/* A leaf of one extent (offset 0, given length) in the head stream, put on the disk as node 0. */
+/* A leaf of one extent (offset 0, given length) in the head stream, put on the disk as
+ * node 0. */
 static struct bytes *leaf(uint64_t n, uint64_t offset, uint64_t length, uint64_t entries,
 			  uint64_t body)
 {
@@ -376,8 +387,9 @@ static struct bytes *leaf(uint64_t n, uint64_t offset, uint64_t length, uint64_t
 
 static struct tree_ref ref_to(uint64_t length, uint64_t entries, uint64_t body)
 {
-	return (struct tree_ref){ .at = { 7, 1, 0 }, .length = length, .entries = entries,
-				  .body = body };
+	return (struct tree_ref){
+		.at = { 7, 1, 0 }, .length = length, .entries = entries, .body = body
+	};
 }
 
 /* The leaf that the cases below spoil is a good one as it is. */
@@ -397,7 +409,8 @@ static void test_wrong_sums(void **state)
 	(void)state;
 	(void)leaf(1, 5, 100, 3, 40);
 	for (uint64_t d = 0; d < 2; d++) {
-		struct tree_ref a = ref_to(99 + 2 * d, 3, 40), b = ref_to(100, 2 + 2 * d, 40),
+		struct tree_ref a = ref_to(99 + 2 * d, 3, 40),
+				b = ref_to(100, 2 + 2 * d, 40),
 				c = ref_to(100, 3, 39 + 2 * d);
 
 		assert_int_equal(walk_all(TREE_HEAD, &a), -1);
@@ -406,8 +419,8 @@ static void test_wrong_sums(void **state)
 	}
 }
 
-/* A node of another level or stream, without items, with bytes after them or cut anywhere, is
- * refused. */
+/* A node of another level or stream, without items, with bytes after them or cut
+ * anywhere, is refused. */
 static void test_wrong_shape(void **state)
 {
 	struct tree_ref top = ref_to(100, 3, 40);
@@ -432,8 +445,8 @@ static void test_wrong_shape(void **state)
 	assert_int_equal(walk_all(TREE_HEAD, &top), -1);
 }
 
-/* Tops that cannot be are refused before anything is loaded: a level over 15, a length without a
- * tree, a tree without length. */
+/* Tops that cannot be are refused before anything is loaded: a level over 15, a length
+ * without a tree, a tree without length. */
 static void test_wrong_top(void **state)
 {
 	struct tree_ref top = ref_to(100, 3, 40);
@@ -449,8 +462,8 @@ static void test_wrong_top(void **state)
 	assert_int_equal(disk.loads, 0);
 }
 
-/* Lengths of nothing, over a frame, or whose sums overflow, are refused; so are more items than
- * a node has and more bytes. */
+/* Lengths of nothing, over a frame, or whose sums overflow, are refused; so are more
+ * items than a node has and more bytes. */
 static void test_overflows(void **state)
 {
 	struct tree_ref top = ref_to(0, 0, 0);
@@ -509,7 +522,8 @@ static void test_places_out_of_range(void **state)
 	}
 	b = leaf(0, 0, 0, 0, 0);
 	b->p[2] = 1;
-	assert_int_equal(bytes_append(b, "\2\200\200\200\200\40\2\5\144\3\50checksum", 19, &e), 0);
+	assert_int_equal(
+		bytes_append(b, "\2\200\200\200\200\40\2\5\144\3\50checksum", 19, &e), 0);
 	assert_int_equal(walk_all(TREE_HEAD, &top), -1); /* part 2^32 */
 	b->p[8] = 037;
 	assert_int_equal(walk_all(TREE_HEAD, &top), 1);
@@ -532,8 +546,9 @@ static void test_loop(void **state)
 	assert_int_equal(disk.loads, 2);
 }
 
-/* No bit of a tree's nodes can be flipped so that walking or seeking leaves its bounds (with the
- * sanitizers); a flip that stays unseen here changes only places and checks, which ids cover. */
+/* No bit of a tree's nodes can be flipped so that walking or seeking leaves its bounds
+ * (with the sanitizers); a flip that stays unseen here changes only places and checks,
+ * which ids cover. */
 static void test_bit_flips(void **state)
 {
 	struct extent *list = random_list(TREE_HEAD, 40, 500000);

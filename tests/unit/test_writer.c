@@ -1,5 +1,6 @@
-/* Whole archives: what a source sends is what the reader gives back, in one part or many; nothing is
- * a snapshot before its commit, and nothing becomes one whose parts are not all there. */
+/* Whole archives: what a source sends is what the reader gives back, in one part or many;
+ * nothing is a snapshot before its commit, and nothing becomes one whose parts are not
+ * all there. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -23,6 +24,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/scope.h"
+#include "base/wire.h"
 #include "store/store.h"
 
 /* ---- a store with one host, its keys, and a stream for each test ---- */
@@ -46,8 +48,10 @@ static const struct {
 	bool one_host;
 	const char *label;
 } grant_plan[N_GRANTS] = {
-	[HOST] = { KEY_HOST, false, "web" },	   [RECOVERY] = { KEY_RECOVERY, false, "paper" },
-	[READER] = { KEY_READER, true, "web" },	   [PRUNE] = { KEY_PRUNE, true, "web" },
+	[HOST] = { KEY_HOST, false, "web" },
+	[RECOVERY] = { KEY_RECOVERY, false, "paper" },
+	[READER] = { KEY_READER, true, "web" },
+	[PRUNE] = { KEY_PRUNE, true, "web" },
 	[STRANGER] = { KEY_READER, true, "other" },
 };
 
@@ -159,7 +163,8 @@ enum content { TEXT, RANDOM };
 
 struct fake {
 	char path[64];
-	uint64_t hint;	    /* size announced; no body is begun where this and body_len are 0 */
+	uint64_t
+		hint; /* size announced; no body is begun where this and body_len are 0 */
 	uint64_t body_len;
 	size_t header_len;
 	enum content content;
@@ -183,7 +188,8 @@ static uint8_t body_byte(const struct fake *f, size_t no, uint64_t at)
 	return (uint8_t)(at % 8 < 4 ? 'a' + (x & 15) : (at >> 6) & 0x7f);
 }
 
-static void make_body(const struct fake *f, size_t no, uint64_t at, uint8_t *out, size_t n)
+static void make_body(const struct fake *f, size_t no, uint64_t at, uint8_t *out,
+		      size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		out[i] = body_byte(f, no, at + i);
@@ -209,10 +215,12 @@ static int send_body(const struct entry_sink *sink, const struct fake *f, size_t
 	return 0;
 }
 
-static int send_one(const struct entry_sink *sink, const struct fake *f, size_t no, struct err *e)
+static int send_one(const struct entry_sink *sink, const struct fake *f, size_t no,
+		    struct err *e)
 {
 	struct entry_hint hint = { .path = f->path, .size = f->hint };
-	struct entry en = { .path = f->path, .header_len = f->header_len,
+	struct entry en = { .path = f->path,
+			    .header_len = f->header_len,
 			    .body_len = f->body_len };
 	auto_free uint8_t *header = malloc(f->header_len + 1);
 
@@ -240,9 +248,12 @@ static int send_all(struct writer *w, const struct fake *list, size_t n, struct 
 static struct fake fake(uint64_t size, enum content content)
 {
 	static unsigned no;
-	struct fake f = { .hint = size, .body_len = size, .header_len = 512, .content = content };
+	struct fake f = {
+		.hint = size, .body_len = size, .header_len = 512, .content = content
+	};
 
-	(void)snprintf(f.path, sizeof(f.path), "./dir/%u-%llu", ++no, (unsigned long long)size);
+	(void)snprintf(f.path, sizeof(f.path), "./dir/%u-%llu", ++no,
+		       (unsigned long long)size);
 	return f;
 }
 
@@ -371,8 +382,8 @@ static void expect_all(const struct fake *list, size_t n)
 	reader_free(r);
 }
 
-/* A bit of everything: files of all ways of cutting, gaps, entries without body, a file that grew
- * and one that shrank while it was read. */
+/* A bit of everything: files of all ways of cutting, gaps, entries without body, a file
+ * that grew and one that shrank while it was read. */
 static size_t everything(struct fake *list)
 {
 	size_t n = 0;
@@ -403,8 +414,8 @@ static size_t everything(struct fake *list)
 
 /* ---- what is written is what is read ---- */
 
-/* All kinds of entries come back as they were sent; all that was asked for lies in one file, and
- * totals and summary say what the source said and what the writer counted. */
+/* All kinds of entries come back as they were sent; all that was asked for lies in one
+ * file, and totals and summary say what the source said and what the writer counted. */
 static void test_round_trip(void **state)
 {
 	static struct fake list[400];
@@ -426,18 +437,20 @@ static void test_round_trip(void **state)
 	assert_int_equal(reader_root(r)->totals.changed, 2);
 	assert_string_equal(reader_root(r)->source, "/v/db");
 	assert_int_equal(summary_open(reader_trailer(r)->summary, kit.keys->list,
-				      reader_trailer(r)->header_hash, &s, &e), 0);
+				      reader_trailer(r)->header_hash, &s, &e),
+			 0);
 	assert_int_equal(s.entries, n - 3);
 	assert_int_equal(s.bytes, 12345);
 	assert_int_equal(s.new_bytes, w.result.new_bytes);
 	assert_int_equal(s.changed_entries, 2);
 	assert_int_equal(s.level, 1);
-	assert_in_range(w.result.stored, w.result.new_bytes, w.result.new_bytes * 11 / 10);
+	assert_in_range(w.result.stored, w.result.new_bytes,
+			w.result.new_bytes * 11 / 10);
 	reader_free(r);
 }
 
-/* With parts of 1 MiB the same lies in many files, each within its limit, none crossed by a
- * record; the last one names the others by hash. */
+/* With parts of 1 MiB the same lies in many files, each within its limit, none crossed by
+ * a record; the last one names the others by hash. */
 static void test_many_parts(void **state)
 {
 	static struct fake list[400];
@@ -462,16 +475,20 @@ static void test_many_parts(void **state)
 		(void)snprintf(name, sizeof(name), "%.*s.%04u.vsa",
 			       (int)strlen(kit.final) - 4, kit.final, i);
 		assert_int_equal(part_reader_open(kit.store, &kit.d,
-						  i < reader_trailer(r)->n_parts ? name :
-										   kit.final,
-						  &p, &e), 0);
+						  i < reader_trailer(r)->n_parts
+							  ? name
+							  : kit.final,
+						  &p, &e),
+				 0);
 		assert_int_equal(p->header.part, i);
 		assert_in_range(p->trailer.n_segments, 1, 64);
 		stored += store_file_size(p->file);
 		if (i < reader_trailer(r)->n_parts)
-			assert_memory_equal(p->trailer.hash, reader_trailer(r)->parts[i - 1], 32);
+			assert_memory_equal(p->trailer.hash,
+					    reader_trailer(r)->parts[i - 1], 32);
 		else
-			assert_memory_equal(p->trailer.hash, w.result.archive.trailer_hash, 32);
+			assert_memory_equal(p->trailer.hash,
+					    w.result.archive.trailer_hash, 32);
 		part_reader_free(p);
 	}
 	assert_int_equal(stored, w.result.stored);
@@ -496,7 +513,8 @@ static void test_empty_volume(void **state)
 	assert_in_range(w.result.stored, 1, 65536);
 }
 
-/* Headers of the largest size allowed, so that groups outgrow their frames again and again. */
+/* Headers of the largest size allowed, so that groups outgrow their frames again and
+ * again. */
 static void test_large_headers(void **state)
 {
 	static struct fake list[40];
@@ -512,7 +530,8 @@ static void test_large_headers(void **state)
 	expect_all(list, 40);
 }
 
-/* Thousands of entries: leaves and frames of the head stream in number, and no body at all. */
+/* Thousands of entries: leaves and frames of the head stream in number, and no body at
+ * all. */
 static void test_many_entries(void **state)
 {
 	struct fake *list = calloc(20000, sizeof(*list));
@@ -544,6 +563,48 @@ static void test_no_compression(void **state)
 	assert_true(w.result.new_bytes > w.root.totals.body_len + w.root.totals.head_len);
 }
 
+/* The lengths of the BODY records in kit.final, uncompressed, as a text. */
+static const char *body_frames(void)
+{
+	static char text[1000];
+	struct part_reader *p = NULL;
+	uint8_t fk[32], head[RECORD_HEAD_LEN];
+	struct err e = ERR_EMPTY;
+	size_t n = 0;
+
+	assert_int_equal(part_reader_open(kit.store, &kit.d, kit.final, &p, &e), 0);
+	assert_int_equal(
+		stanza_open(&p->header, KEY_READER, kit.secrets[READER]->b, fk, &e), 0);
+	assert_int_equal(part_reader_unlock(p, fk, &e), 0);
+	for (uint64_t at = 0; at < p->trailer.root_offset;) {
+		assert_int_equal(part_reader_read(p, at, head, sizeof(head), &e), 0);
+		if (head[0] == RECORD_BODY)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%u ",
+					      wire_get32(head + 8));
+		at += RECORD_HEAD_LEN + wire_get32(head + 4);
+	}
+	part_reader_free(p);
+	return text;
+}
+
+/* Paged files have frames to themselves, of 128 KiB; what comes before and after does not
+ * get in, and other files share frames.  (A table has a byte for n and 1 to 3 for each
+ * length.) */
+static void test_frames(void **state)
+{
+	struct fake list[] = { fake(100, TEXT),	  fake(262144, TEXT), fake(200, TEXT),
+			       fake(300, TEXT),	  fake(65536, TEXT),  fake(69632, TEXT),
+			       fake(65537, TEXT), fake(400, TEXT) };
+	struct writer_options o = options();
+	struct written w;
+
+	(void)state;
+	o.compression = 0;
+	write_all(&o, list, 8, &w);
+	expect_all(list, 8);
+	assert_string_equal(body_frames(), "102 131097 131097 505 65549 69647 65953 ");
+}
+
 static size_t count_threads(void)
 {
 	struct dirent *de;
@@ -557,8 +618,8 @@ static size_t count_threads(void)
 	return n;
 }
 
-/* With one CPU there are no threads, with more there are two besides, and the archive has the same
- * records either way (sizes are equal; ids are by content). */
+/* With one CPU there are no threads, with more there are two besides, and the archive has
+ * the same records either way (sizes are equal; ids are by content). */
 static void test_one_cpu(void **state)
 {
 	static struct fake list[400];
@@ -596,8 +657,8 @@ static void test_one_cpu(void **state)
 
 /* ---- for whom ---- */
 
-/* The recovery key and this host's reader key find one and the same file key, the prune key the
- * list key and nothing else, another host's reader nothing. */
+/* The recovery key and this host's reader key find one and the same file key, the prune
+ * key the list key and nothing else, another host's reader nothing. */
 static void test_recipients(void **state)
 {
 	struct fake root = fake(0, TEXT);
@@ -611,14 +672,45 @@ static void test_recipients(void **state)
 	write_all(&o, &root, 1, &w);
 	assert_int_equal(part_reader_open(kit.store, &kit.d, kit.final, &p, &e), 0);
 	assert_int_equal(p->header.n_stanzas, 3);
-	assert_int_equal(stanza_open(&p->header, KEY_RECOVERY, kit.secrets[RECOVERY]->b, a, &e), 0);
-	assert_int_equal(stanza_open(&p->header, KEY_READER, kit.secrets[READER]->b, b, &e), 0);
-	assert_int_equal(stanza_open(&p->header, KEY_PRUNE, kit.secrets[PRUNE]->b, c, &e), 0);
+	assert_int_equal(
+		stanza_open(&p->header, KEY_RECOVERY, kit.secrets[RECOVERY]->b, a, &e),
+		0);
+	assert_int_equal(
+		stanza_open(&p->header, KEY_READER, kit.secrets[READER]->b, b, &e), 0);
+	assert_int_equal(stanza_open(&p->header, KEY_PRUNE, kit.secrets[PRUNE]->b, c, &e),
+			 0);
 	assert_memory_equal(a, b, 32);
 	assert_memory_equal(c, kit.keys->list, 32);
 	assert_memory_not_equal(a, c, 32);
-	assert_int_equal(stanza_open(&p->header, KEY_READER, kit.secrets[PRUNE]->b, c, &e), 1);
-	assert_int_equal(stanza_open(&p->header, KEY_READER, kit.secrets[STRANGER]->b, c, &e), 1);
+	assert_int_equal(
+		stanza_open(&p->header, KEY_READER, kit.secrets[PRUNE]->b, c, &e), 1);
+	assert_int_equal(
+		stanza_open(&p->header, KEY_READER, kit.secrets[STRANGER]->b, c, &e), 1);
+	part_reader_free(p);
+}
+
+/* A key that is granted twice, for all hosts and for this one, has one stanza. */
+static void test_granted_twice(void **state)
+{
+	struct grant grants[N_GRANTS + 1];
+	struct descriptor d = kit.d;
+	struct fake root = fake(0, TEXT);
+	struct writer_options o = options();
+	struct part_reader *p = NULL;
+	struct err e = ERR_EMPTY;
+	struct written w;
+
+	(void)state;
+	memcpy(grants, kit.grants, sizeof(kit.grants));
+	grants[N_GRANTS] = kit.grants[READER];
+	grants[N_GRANTS].one_host = false;
+	memset(grants[N_GRANTS].scope_host, 0, 32);
+	d.n_grants = N_GRANTS + 1;
+	d.grants = grants;
+	o.d = &d;
+	write_all(&o, &root, 1, &w);
+	assert_int_equal(part_reader_open(kit.store, &kit.d, kit.final, &p, &e), 0);
+	assert_int_equal(p->header.n_stanzas, 3);
 	part_reader_free(p);
 }
 
@@ -657,9 +749,11 @@ static void test_fresh_keys(void **state)
 		struct err e = ERR_EMPTY;
 
 		write_all(&o, &root, 1, &w);
-		assert_int_equal(part_reader_open(kit.store, &kit.d, kit.final, &p[i], &e), 0);
-		assert_int_equal(stanza_open(&p[i]->header, KEY_READER, kit.secrets[READER]->b,
-					     fk[i], &e), 0);
+		assert_int_equal(
+			part_reader_open(kit.store, &kit.d, kit.final, &p[i], &e), 0);
+		assert_int_equal(stanza_open(&p[i]->header, KEY_READER,
+					     kit.secrets[READER]->b, fk[i], &e),
+				 0);
 	}
 	assert_memory_not_equal(fk[0], fk[1], 32);
 	assert_memory_not_equal(p[0]->header.archive_id, p[1]->header.archive_id, 16);
@@ -668,7 +762,8 @@ static void test_fresh_keys(void **state)
 	part_reader_free(p[1]);
 }
 
-/* Parent, its chain and the stream's predecessor stand where a verifier looks for them. */
+/* Parent, its chain and the stream's predecessor stand where a verifier looks for them.
+ */
 static void test_lineage(void **state)
 {
 	struct predecessor before;
@@ -690,7 +785,8 @@ static void test_lineage(void **state)
 	assert_true(p->trailer.has_parent);
 	assert_int_equal(p->trailer.parent.seq, 1);
 	assert_memory_equal(p->trailer.parent.id, first.result.archive.id, 16);
-	assert_memory_equal(p->trailer.parent.trailer_hash, first.result.archive.trailer_hash, 32);
+	assert_memory_equal(p->trailer.parent.trailer_hash,
+			    first.result.archive.trailer_hash, 32);
 	assert_true(part_trailer_chain_fits(&p->trailer, first.result.chain));
 	assert_memory_equal(p->trailer.chain, w.result.chain, 32);
 	assert_int_equal(p->header.seq, 2);
@@ -703,8 +799,8 @@ static void test_lineage(void **state)
 
 /* ---- commit ---- */
 
-/* Up to the commit there is no .vsf, with all parts written and the last one staged; freeing the
- * writer then leaves nothing in tmp/. */
+/* Up to the commit there is no .vsf, with all parts written and the last one staged;
+ * freeing the writer then leaves nothing in tmp/. */
 static void test_no_commit(void **state)
 {
 	static struct fake list[400];
@@ -728,8 +824,8 @@ static void test_no_commit(void **state)
 	assert_int_equal(count_files("tmp", ".part"), 0);
 }
 
-/* A commit before it is staged, a second one, and a stage with body bytes that nobody claimed are
- * refused. */
+/* A commit before it is staged, a second one, and a stage with body bytes that nobody
+ * claimed are refused. */
 static void test_order(void **state)
 {
 	struct fake root = fake(0, TEXT);
@@ -776,8 +872,8 @@ static void commit_spoiled(int how)
 	assert_int_equal(send_all(w, list, n, &e), 0);
 	assert_int_equal(stage(w, &out, &e), 0);
 	crypto_hex(out.result.archive.id, 16, id);
-	(void)snprintf(path, sizeof(path), "%s/%s/%010d-%s.0002.vsa", kit.location, kit.dir,
-		       10 + how, id);
+	(void)snprintf(path, sizeof(path), "%s/%s/%010d-%s.0002.vsa", kit.location,
+		       kit.dir, 10 + how, id);
 	if (how == 0)
 		assert_int_equal(unlink(path), 0);
 	else
@@ -789,8 +885,8 @@ static void commit_spoiled(int how)
 	assert_int_equal(count_files(kit.dir, ".vsf"), 0);
 }
 
-/* What lost a part between its writing and the commit is not committed (T: prune by a confused
- * host, a disk that dropped writes). */
+/* What lost a part between its writing and the commit is not committed (T: prune by a
+ * confused host, a disk that dropped writes). */
 static void test_part_lost(void **state)
 {
 	(void)state;
@@ -800,20 +896,24 @@ static void test_part_lost(void **state)
 
 /* ---- what goes wrong ---- */
 
-/* A source that does not keep to the contract fails, and what it began cannot be staged: lengths
- * that do not agree, headers of no, odd and excessive length. */
+/* A source that does not keep to the contract fails, and what it began cannot be staged:
+ * lengths that do not agree, headers of no, odd and excessive length. */
 static void test_bad_source(void **state)
 {
 	static const uint8_t header[ENTRY_HEADER_MAX + 512];
 	static const struct {
 		size_t header_len;
 		uint64_t body_len;
-	} cases[] = { { 512, 2 }, { 512, 0 }, { 0, 1 }, { 513, 1 },
+	} cases[] = { { 512, 2 },
+		      { 512, 0 },
+		      { 0, 1 },
+		      { 513, 1 },
 		      { ENTRY_HEADER_MAX + 512, 1 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct entry en = { .path = "./x", .header = header,
+		struct entry en = { .path = "./x",
+				    .header = header,
 				    .header_len = cases[i].header_len,
 				    .body_len = cases[i].body_len };
 		struct writer_options o = options();
@@ -833,8 +933,8 @@ static void test_bad_source(void **state)
 	}
 }
 
-/* A store that takes no more bytes is ERR_STORE, wherever it happens, and leaves no .vsf and nothing
- * in tmp/. */
+/* A store that takes no more bytes is ERR_STORE, wherever it happens, and leaves no .vsf
+ * and nothing in tmp/. */
 static void test_store_full(void **state)
 {
 	static struct fake list[400];
@@ -896,12 +996,16 @@ static void test_part_too_small(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_round_trip),	   CASE(test_many_parts),   CASE(test_empty_volume),
-		CASE(test_large_headers),  CASE(test_many_entries), CASE(test_no_compression),
-		CASE(test_one_cpu),	   CASE(test_recipients),   CASE(test_no_recipient),
-		CASE(test_fresh_keys),	   CASE(test_lineage),	    CASE(test_no_commit),
-		CASE(test_order),	   CASE(test_part_lost),    CASE(test_bad_source),
-		CASE(test_store_full),	   CASE(test_part_too_small),
+		CASE(test_round_trip),	   CASE(test_many_parts),
+		CASE(test_empty_volume),   CASE(test_large_headers),
+		CASE(test_many_entries),   CASE(test_no_compression),
+		CASE(test_one_cpu),	   CASE(test_recipients),
+		CASE(test_granted_twice),  CASE(test_no_recipient),
+		CASE(test_fresh_keys),	   CASE(test_lineage),
+		CASE(test_no_commit),	   CASE(test_order),
+		CASE(test_part_lost),	   CASE(test_bad_source),
+		CASE(test_frames),	   CASE(test_store_full),
+		CASE(test_part_too_small),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
