@@ -9,8 +9,9 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/scope.h"
-#include "source/links.h"
+#include "base/table.h"
 #include "source/pax_rewrite.h"
+#include "source/texts.h"
 
 /* What is kept of a first name outside the selection: in the spill file, its header behind it. */
 struct outside {
@@ -24,7 +25,7 @@ struct select {
 	size_t n_paths;
 	char (*paths)[ENTRY_PATH_MAX + 3];
 	bool *matched;
-	struct links *needed; /* hash of a first name's path -> place in spill + 1, 0 unseen */
+	struct table *needed; /* hash of a first name's path -> place in spill + 1, 0 unseen */
 	struct texts *names;
 	int spill;
 	uint64_t spill_len;
@@ -36,7 +37,7 @@ void select_free(struct select *s)
 {
 	if (!s)
 		return;
-	links_free(s->needed);
+	table_free(s->needed);
 	texts_free(s->names);
 	scope_close(&s->spill);
 	bytes_free(&s->rewritten);
@@ -98,7 +99,7 @@ static int find_needed(struct select *s, struct err *e)
 		    is_selected(s, p->target))
 			continue;
 		path_key(p->target, key);
-		if (links_put(s->needed, key, 0, e) < 0)
+		if (table_put(s->needed, key, 0, e) < 0)
 			return -1;
 	}
 	return more < 0 ? -1 : reader_rewind(s->reader, e);
@@ -125,7 +126,7 @@ int select_new(struct reader *r, const char *const *paths, size_t n, const char 
 		if (normalise(paths[i], s->paths[i], sizeof(s->paths[i]), e) < 0)
 			return -1;
 	s->spill = file_temp(scratch, e);
-	if (s->spill < 0 || links_new(scratch, &s->needed, e) < 0 ||
+	if (s->spill < 0 || table_new(scratch, 65536, &s->needed, e) < 0 ||
 	    texts_new(scratch, &s->names, e) < 0)
 		return -1;
 	return find_needed(s, e);
@@ -144,14 +145,14 @@ static int remember(struct select *s, const struct reader_entry *en, struct err 
 	int found;
 
 	path_key(s->current.pax.path, key);
-	found = links_get(s->needed, key, &value, e);
+	found = table_get(s->needed, key, &value, e);
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	if (file_pwrite(s->spill, &o, sizeof(o), at) < 0 ||
 	    file_pwrite(s->spill, en->header, en->header_len, at + (off_t)sizeof(o)) < 0)
 		return err_sys(e, "temporary file");
 	s->spill_len += sizeof(o) + en->header_len;
-	return links_put(s->needed, key, (uint64_t)at + 1, e);
+	return table_put(s->needed, key, (uint64_t)at + 1, e);
 }
 
 static int recall(struct select *s, off_t at, void *out, size_t n, struct err *e)
@@ -203,7 +204,7 @@ static int resolve_link(struct select *s, struct err *e)
 	int found;
 
 	path_key(s->current.pax.target, key);
-	found = links_get(s->needed, key, &place, e);
+	found = table_get(s->needed, key, &place, e);
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	if (place == 0)

@@ -10,12 +10,15 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/table.h"
 #include "base/wire.h"
 #include "source/body.h"
 #include "source/header.h"
-#include "source/links.h"
 #include "source/meta.h"
+#include "source/texts.h"
 #include "source/walk.h"
+
+#define LINKS_IN_MEMORY 65536
 
 int emit_open(struct emit *em, struct err *e)
 {
@@ -24,7 +27,7 @@ int emit_open(struct emit *em, struct err *e)
 		return err_memory(e);
 	em->body->fd = -1;
 	if (meta_new(&em->meta, e) < 0 || header_new(&em->header, e) < 0 ||
-	    links_new(em->o->scratch, &em->links, e) < 0 ||
+	    table_new(em->o->scratch, LINKS_IN_MEMORY, &em->links, e) < 0 ||
 	    texts_new(em->o->scratch, &em->texts, e) < 0)
 		return -1;
 	return 0;
@@ -37,7 +40,7 @@ void emit_close(struct emit *em)
 	free(em->body);
 	meta_free(em->meta);
 	header_free(em->header);
-	links_free(em->links);
+	table_free(em->links);
 	texts_free(em->texts);
 }
 
@@ -277,7 +280,7 @@ int emit_other(struct emit *em, int dirfd, const char *name, const struct stat *
 	if (st->st_nlink < 2)
 		return emit_first(em, dirfd, name, st, e);
 	link_key(dirfd, name, st, key);
-	r = links_get(em->links, key, &place, e);
+	r = table_get(em->links, key, &place, e);
 	if (r <= 0)
 		return r < 0 ? -1 : emit_link(em, place, st, e);
 	r = emit_first(em, dirfd, name, st, e);
@@ -285,5 +288,5 @@ int emit_other(struct emit *em, int dirfd, const char *name, const struct stat *
 		return r;
 	if (texts_put(em->texts, em->path, &place, e) < 0)
 		return -1;
-	return links_put(em->links, key, place, e);
+	return table_put(em->links, key, place, e);
 }

@@ -14,7 +14,7 @@ struct emit;
 struct entry_sink;
 struct err;
 struct header;
-struct links;
+struct table;
 struct meta;
 struct texts;
 struct walk_options;
@@ -28,7 +28,7 @@ struct emit {
 	struct meta *meta;
 	struct header *header;
 	struct body *body;
-	struct links *links; /* file -> place of its first path */
+	struct table *links; /* file -> place of its first path */
 	struct texts *texts;
 	char path[ENTRY_PATH_MAX + 1]; /* of the current entry; its owner is walk.c */
 };

@@ -1,6 +1,6 @@
 /* Each string lies in the file as its length (two bytes) and its bytes; its place is the
  * offset. The file is made with the first string. */
-#include "source/links.h"
+#include "source/texts.h"
 
 #include <stdlib.h>
 #include <string.h>

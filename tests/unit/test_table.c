@@ -1,4 +1,4 @@
-/* links.c and texts.c: keys to values and places to strings, in memory and in files. */
+/* table.c and texts.c: keys to values and places to strings, in memory and in files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,8 @@
 #include "base/entry.h"
 #include "base/err.h"
 #include "base/wire.h"
-#include "source/links.h"
+#include "base/table.h"
+#include "source/texts.h"
 
 static void make_key(uint8_t key[16], uint64_t i)
 {
@@ -24,24 +25,24 @@ static void make_key(uint8_t key[16], uint64_t i)
 static void put_get(uint64_t n)
 {
 	struct err e = ERR_EMPTY;
-	struct links *l;
+	struct table *l;
 	uint8_t key[16];
 	uint64_t value;
 
-	assert_int_equal(links_new("/tmp", &l, &e), 0);
+	assert_int_equal(table_new("/tmp", 65536, &l, &e), 0);
 	for (uint64_t i = 0; i < n; i++) {
 		make_key(key, i);
-		assert_int_equal(links_put(l, key, i * 7, &e), 0);
+		assert_int_equal(table_put(l, key, i * 7, &e), 0);
 	}
 	for (uint64_t i = 0; i < 2 * n; i++) {
 		make_key(key, i);
 		value = 1;
-		assert_int_equal(links_get(l, key, &value, &e), i < n ? 0 : 1);
+		assert_int_equal(table_get(l, key, &value, &e), i < n ? 0 : 1);
 		if (i < n && value != i * 7)
 			fail_msg("key %lu has %lu", (unsigned long)i,
 				 (unsigned long)value);
 	}
-	links_free(l);
+	table_free(l);
 }
 
 /* As many keys as stay in memory are found with their values, and no others. */
@@ -66,23 +67,23 @@ static void in_file(void **state)
 static void replace(void **state)
 {
 	struct err e = ERR_EMPTY;
-	struct links *l;
+	struct table *l;
 	uint8_t key[16];
 	uint64_t value;
 
 	(void)state;
-	assert_int_equal(links_new("/tmp", &l, &e), 0);
+	assert_int_equal(table_new("/tmp", 65536, &l, &e), 0);
 	for (uint64_t round = 0; round < 3; round++)
 		for (uint64_t i = 0; i < 70000; i++) {
 			make_key(key, i);
-			assert_int_equal(links_put(l, key, i + round, &e), 0);
+			assert_int_equal(table_put(l, key, i + round, &e), 0);
 		}
 	for (uint64_t i = 0; i < 70000; i++) {
 		make_key(key, i);
-		assert_int_equal(links_get(l, key, &value, &e), 0);
+		assert_int_equal(table_get(l, key, &value, &e), 0);
 		assert_int_equal(value, i + 2);
 	}
-	links_free(l);
+	table_free(l);
 }
 
 /* A scratch directory that is not there is an error once the table must move, and not
@@ -90,19 +91,19 @@ static void replace(void **state)
 static void no_scratch(void **state)
 {
 	struct err e = ERR_EMPTY;
-	struct links *l;
+	struct table *l;
 	uint8_t key[16];
 
 	(void)state;
-	assert_int_equal(links_new("/nonexistent", &l, &e), 0);
+	assert_int_equal(table_new("/nonexistent", &l, &e), 0);
 	for (uint64_t i = 0; i < 65536; i++) {
 		make_key(key, i);
-		assert_int_equal(links_put(l, key, i, &e), 0);
+		assert_int_equal(table_put(l, key, i, &e), 0);
 	}
 	make_key(key, 65536);
-	assert_int_equal(links_put(l, key, 1, &e), -1);
+	assert_int_equal(table_put(l, key, 1, &e), -1);
 	assert_non_null(strstr(e.text, "/nonexistent"));
-	links_free(l);
+	table_free(l);
 }
 
 /* Strings come back from their places, the empty and the longest too; a longer one is
