@@ -45,6 +45,7 @@ static void json_line(struct json *all, const char *name, const struct snapshot_
 	json_number(o, "bytes", s->totals.bytes);
 	json_number(o, "new_bytes", s->new_bytes);
 	json_number(o, "stored", s->stored);
+	json_number(o, "dependencies", s->n_deps);
 	json_number(o, "unreadable", s->totals.unreadable);
 	json_number(o, "changed", s->totals.changed);
 	json_number(o, "vanished", s->totals.vanished);
@@ -58,6 +59,7 @@ static int snapshot_one(struct cli *c, const struct host *h, const struct config
 {
 	struct report report = cli_report(c, v->name);
 	struct snapshot_options o = { .allow_empty = cli_flag(c, "--allow-empty"),
+				      .full = cli_flag(c, "--full"),
 				      .wait_s = (unsigned)(c->wait_ms / 1000),
 				      .report = &report };
 	struct snapshot_outcome out;

@@ -1,10 +1,12 @@
-/* How a body is cut into chunks, and which of them share a frame (DESIGN "Small chunks,
- * big frames, extents").  Pure: it fills a frame and says when another is needed.
+/* How a body is cut into chunks (DESIGN "Small chunks, big frames, extents").  Pure: it fills a
+ * frame, and says where a chunk ends and when another frame is needed.
  *
- *     size >= 64 KiB, a multiple of 4096    pages of 16 KiB, in frames of 128 KiB of that
- * file only other sizes >= 64 KiB                 pieces of 16 KiB, in frames of 512 KiB
- * with others smaller                               one chunk, in frames of 512 KiB with
- * others */
+ *     size >= 64 KiB, a multiple of 4096    pages: 16 KiB of the file's offset, frames of 128 KiB
+ *     other sizes >= 64 KiB, and unknown    content-defined, 8 to 64 KiB, about 24
+ *     smaller                               one chunk
+ *
+ * Content-defined cuts are those of a gear hash (Xia et al., "Ddelta", 2014) with a table from the
+ * stream's gear key, so that lengths tell nothing to who lacks the key. */
 #ifndef ARCHIVE_CHUNKER_H
 #define ARCHIVE_CHUNKER_H
 
@@ -14,20 +16,30 @@
 
 struct frame;
 
+enum chunk_mode { CHUNK_WHOLE, CHUNK_PAGES, CHUNK_CDC };
+
 struct chunker {
+	uint64_t gear[256];
+	enum chunk_mode mode;
 	size_t longest; /* bytes of a chunk, at most */
 	size_t limit;	/* bytes of a frame */
-	bool alone;	/* its frames hold nothing else */
 	uint64_t left;	/* of the size announced; 0: none, or more came than announced */
+	uint64_t at;	/* offset in the file of the next byte */
+	uint64_t hash;
 };
 
+/* The mode for a body of SIZE bytes, of which nothing is known (ENTRY_SIZE_UNKNOWN allowed). */
+enum chunk_mode chunker_mode(uint64_t size);
+/* Once: the table. */
+void chunker_key(struct chunker *c, const uint8_t gear_key[32]);
 /* A body of about SIZE bytes begins. */
-void chunker_begin(struct chunker *c, uint64_t size);
-/* Put bytes of P into F (its limit is c->limit, or that of a frame which bodies share).
- * Returns how many of the N it took: fewer mean that F is full, and no chunk is open in
- * it then. */
-size_t chunker_put(struct chunker *c, struct frame *f, const uint8_t *p, size_t n);
-/* The body is at its end: close its last chunk.  F may be NULL. */
-void chunker_end(struct chunker *c, struct frame *f);
+void chunker_begin(struct chunker *c, enum chunk_mode mode, uint64_t size);
+/* Go over to another mode; no chunk is open. */
+void chunker_switch(struct chunker *c, enum chunk_mode mode);
+/* Put bytes of P, which lie at OFFSET of the file, into F.  Returns how many of the N it took.  *END:
+ * a chunk is complete, it is F's open one; close it (frame_end_chunk) or take it back.  Fewer than N
+ * without *END: F has no room for the next chunk, none is open in it. */
+size_t chunker_put(struct chunker *c, struct frame *f, uint64_t offset, const uint8_t *p, size_t n,
+		   bool *end);
 
 #endif

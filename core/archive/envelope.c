@@ -149,3 +149,17 @@ int envelope_make(const struct writer_options *o, struct part_header *h, uint8_t
 	part_header_free(h);
 	return -1;
 }
+
+size_t envelope_recipients(const struct descriptor *d, const uint8_t host_pk[32],
+			   uint8_t (*out)[32], size_t room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->n_grants && n < room; i++) {
+		const struct grant *g = &d->grants[i];
+
+		if (g->role != KEY_PRUNE && in_scope(g, host_pk) && !granted_before(d, i, host_pk))
+			memcpy(out[n++], g->seal_pk, 32);
+	}
+	return n;
+}

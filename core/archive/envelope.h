@@ -7,6 +7,7 @@
 
 #include "archive/part.h"
 
+struct descriptor;
 struct err;
 struct writer_options;
 
@@ -15,5 +16,9 @@ struct writer_options;
  * read the archive. */
 int envelope_make(const struct writer_options *o, struct part_header *h, uint8_t **fk,
 		  struct err *e);
+/* The public keys that a host's archives are sealed to, but prune keys: at most ROOM into OUT;
+ * returns how many. */
+size_t envelope_recipients(const struct descriptor *d, const uint8_t host_pk[32],
+			   uint8_t (*out)[32], size_t room);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "archive/crypto.h"
 #include "base/err.h"
@@ -19,11 +20,13 @@ struct frame *frame_new(struct err *e)
 		(void)err_memory(e);
 		return NULL;
 	}
-	f->ends = malloc(FRAME_CHUNKS * sizeof(*f->ends));
-	f->fingerprints = malloc(FRAME_CHUNKS * sizeof(*f->fingerprints));
+	f->ends = malloc(FRAME_FILL * sizeof(*f->ends));
+	f->ids = malloc(FRAME_FILL * sizeof(*f->ids));
+	f->id_known = malloc(FRAME_FILL * sizeof(*f->id_known));
+	f->fingerprints = malloc(FRAME_FILL * sizeof(*f->fingerprints));
 	f->room = malloc(FRAME_TABLE_ROOM + FRAME_CONTENT);
 	f->out = malloc(FRAME_TABLE_ROOM + FRAME_CONTENT);
-	if (!f->ends || !f->fingerprints || !f->room || !f->out) {
+	if (!f->ends || !f->ids || !f->id_known || !f->fingerprints || !f->room || !f->out) {
 		(void)err_memory(e);
 		frame_free(f);
 		return NULL;
@@ -37,6 +40,8 @@ void frame_free(struct frame *f)
 	if (!f)
 		return;
 	free(f->ends);
+	free(f->ids);
+	free(f->id_known);
 	free(f->fingerprints);
 	free(f->room);
 	free(f->out);
@@ -51,20 +56,29 @@ void frame_reset(struct frame *f, enum record_type type, size_t limit)
 	f->used = 0;
 	f->chunk_start = 0;
 	f->n_chunks = 0;
-	f->entries = 0;
-	f->body = 0;
 	f->packed = NULL;
 	f->clen = 0;
 	f->ulen = 0;
 	f->codec = CODEC_RAW;
 }
 
-void frame_end_chunk(struct frame *f)
+void frame_end_chunk(struct frame *f, const uint8_t *id)
 {
 	assert(f->used > f->chunk_start && f->used <= f->limit &&
-	       f->n_chunks < FRAME_CHUNKS);
+	       f->n_chunks < FRAME_FILL);
+	f->id_known[f->n_chunks] = id != NULL;
+	if (id)
+		memcpy(f->ids[f->n_chunks], id, 32);
 	f->ends[f->n_chunks++] = (uint32_t)f->used;
 	f->chunk_start = f->used;
+}
+
+void frame_drop_chunk(struct frame *f) { f->used = f->chunk_start; }
+
+void frame_chunk_id(enum record_type type, const uint8_t id_key[32], const uint8_t *p, size_t n,
+		    uint8_t id[32])
+{
+	crypto_b2(type == RECORD_HEAD ? "vs1.id.head" : "vs1.id.body", id_key, 32, p, n, id, 32);
 }
 
 void frame_node_id(const uint8_t id_key[32], const uint8_t *plain, size_t n,

@@ -12,7 +12,8 @@
 struct err;
 
 #define FRAME_CONTENT 524288 /* bytes of chunks in a frame, at most */
-#define FRAME_CHUNKS 8192
+#define FRAME_CHUNKS 8192 /* in a frame that is read */
+#define FRAME_FILL 2048	  /* in one that we write: their ids are kept beside it */
 #define FRAME_TABLE_ROOM 24592 /* varint n and n varint lengths, at most */
 #define FINGERPRINT_LEN 16
 
@@ -23,9 +24,10 @@ struct frame {
 	size_t used;	       /* content bytes in it, open chunk included */
 	size_t chunk_start;    /* where the open chunk begins */
 	uint32_t n_chunks;
-	uint32_t *ends;		     /* end offset of each chunk; FRAME_CHUNKS of room */
+	uint32_t *ends;		     /* end offset of each chunk; FRAME_FILL of room */
+	uint8_t (*ids)[32];	     /* of each chunk; filled by frame_pack where not known before */
+	bool *id_known;
 	uint8_t *room;		     /* FRAME_TABLE_ROOM + FRAME_CONTENT: table grows down, content up */
-	uint64_t entries, body;	     /* of the groups in a HEAD frame; their writer counts */
 	/* filled by frame_pack */
 	uint8_t (*fingerprints)[FINGERPRINT_LEN];
 	uint8_t id[32];
@@ -38,8 +40,13 @@ struct frame *frame_new(struct err *e);
 void frame_free(struct frame *f);
 void frame_reset(struct frame *f, enum record_type type, size_t limit);
 static inline uint8_t *frame_content(const struct frame *f) { return f->room + FRAME_TABLE_ROOM; }
-/* Close the open chunk (it must not be empty). */
-void frame_end_chunk(struct frame *f);
+/* Close the open chunk (it must not be empty).  ID, where it is known already, else NULL. */
+void frame_end_chunk(struct frame *f, const uint8_t *id);
+/* Take the open chunk back. */
+void frame_drop_chunk(struct frame *f);
+/* The id of a chunk in a frame of TYPE (docs/format.md 7). */
+void frame_chunk_id(enum record_type type, const uint8_t id_key[32], const uint8_t *p, size_t n,
+		    uint8_t id[32]);
 
 /* A worker's compressor, decompressor and scratch: about 1.7 MiB at level 1.  LEVEL 0 is off.
  * Higher levels use less than 4 MiB more. */

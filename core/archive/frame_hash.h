@@ -11,5 +11,7 @@
 void frame_hash(enum record_type type, const uint8_t id_key[32], const uint8_t *content,
 		const uint32_t *ends, uint32_t n,
 		uint8_t (*fingerprints)[FINGERPRINT_LEN], uint8_t id[32]);
+/* The same for a frame that was filled; chunks whose ids are known are not hashed again. */
+void frame_hash_filled(struct frame *f, const uint8_t id_key[32]);
 
 #endif

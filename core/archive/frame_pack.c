@@ -129,8 +129,7 @@ int frame_pack(struct frame *f, struct packer *p, const uint8_t id_key[32], stru
 	assert(f->n_chunks > 0 && f->chunk_start == f->used);
 	plain = write_table(f);
 	f->ulen = (size_t)(frame_content(f) - plain) + f->used;
-	frame_hash(f->type, id_key, frame_content(f), f->ends, f->n_chunks,
-		   f->fingerprints, f->id);
+	frame_hash_filled(f, id_key);
 	/* Only the content is probed: the table looks like nothing else. */
 	r = 1;
 	if (probe(frame_content(f), f->used))

@@ -19,7 +19,7 @@ bool group_put(struct group *g, struct frame *f, const uint8_t *header, size_t h
 	uint8_t *at = frame_content(f) + f->used;
 
 	n += wire_varint(lengths + n, body_len);
-	if (f->n_chunks == FRAME_CHUNKS || n > room || header_len > room - n)
+	if (f->n_chunks == FRAME_FILL || n > room || header_len > room - n)
 		return false;
 	memcpy(at, lengths, n);
 	if (header_len > 0)
@@ -39,13 +39,10 @@ bool group_ends(const struct group *g, const struct frame *f, const uint8_t gear
 	return path && (crypto_short(gear_key, path, strlen(path)) & GROUP_MASK) == 0;
 }
 
-void group_close(struct group *g, struct frame *f)
+void group_close(struct group *g, struct frame *f, const uint8_t *id)
 {
-	if (g->n == 0)
-		return;
-	frame_end_chunk(f);
-	f->entries += g->entries;
-	f->body += g->body;
+	if (g->n > 0)
+		frame_end_chunk(f, id);
 	*g = (struct group){ .n = 0 };
 }
 

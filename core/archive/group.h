@@ -24,8 +24,8 @@ bool group_put(struct group *g, struct frame *f, const uint8_t *header, size_t h
 /* Whether the group ends behind the entry PATH (NULL: a gap), which was put last. */
 bool group_ends(const struct group *g, const struct frame *f, const uint8_t gear_key[32],
 		const char *path);
-/* End it: F's chunk is closed, F's sums grow.  A no-op for an empty group. */
-void group_close(struct group *g, struct frame *f);
+/* End it: F's chunk is closed, with its ID where that is known.  A no-op for an empty group. */
+void group_close(struct group *g, struct frame *f, const uint8_t *id);
 /* Move the open group, which F had no room to go on with, to TO, which is empty. */
 void group_move(struct frame *f, struct frame *to);
 

@@ -2,7 +2,7 @@
  *
  *     0 "VSTIP1\0\0"   8 stream id   24 nonce   40 archive id   56 u64 seq   64 trailer
  * hash 96 chain   128 u64 entries   136 i64 day   144 u8 has day   145 u8 next place in
- * the ring 146 6 zero   152 8 x 16 abandoned archive ids   280 32 hash of all before
+ * the ring 146 u8 partial 147 5 zero   152 8 x 16 abandoned archive ids   280 32 hash of all before
  *
  * It is written beside and renamed, so what is there is whole, or was written by nobody
  * of us. */
@@ -144,6 +144,7 @@ static void record_encode(const struct tip *t, const struct secret *host,
 	wire_set64(p + 136, (uint64_t)t->complete_day);
 	p[144] = t->has_complete;
 	p[145] = t->abandoned_at;
+	p[146] = t->partial;
 	memcpy(p + 152, t->abandoned, sizeof(t->abandoned));
 	record_mac(host, p, p + MAC_AT);
 }
@@ -151,7 +152,7 @@ static void record_encode(const struct tip *t, const struct secret *host,
 static bool fields_decode(const uint8_t *p, struct tip *t)
 {
 	struct cursor c = cursor_make(p + 8, MAC_AT - 8);
-	uint8_t has_complete;
+	uint8_t has_complete, partial;
 
 	cursor_copy(&c, t->stream_id, 16);
 	cursor_copy(&c, t->nonce, 16);
@@ -164,9 +165,11 @@ static bool fields_decode(const uint8_t *p, struct tip *t)
 	has_complete = cursor_u8(&c);
 	t->has_complete = has_complete;
 	t->abandoned_at = cursor_u8(&c);
-	cursor_zeros(&c, 6);
+	partial = cursor_u8(&c);
+	t->partial = partial;
+	cursor_zeros(&c, 5);
 	cursor_copy(&c, t->abandoned, sizeof(t->abandoned));
-	return cursor_done(&c) && has_complete <= 1 && t->abandoned_at < TIP_ABANDONED;
+	return cursor_done(&c) && has_complete <= 1 && partial <= 1 && t->abandoned_at < TIP_ABANDONED;
 }
 
 /* NULL, or why it is as good as lost. */

@@ -22,6 +22,7 @@ struct tip {
 	uint64_t entries;	   /* of that snapshot, root included */
 	int64_t complete_day;	   /* of the newest complete one */
 	bool has_complete;
+	bool partial;		   /* all snapshots of the stream are checkpoints so far */
 	uint8_t abandoned[TIP_ABANDONED][16]; /* archive ids of runs that did not commit; ring */
 	uint8_t abandoned_at;
 };

@@ -43,9 +43,11 @@ typedef int tree_store_fn(void *ctx, const uint8_t *plain, size_t n, struct tree
 struct tree_builder *tree_builder_new(enum tree_stream stream, tree_store_fn *store, void *ctx,
 				      struct err *e);
 void tree_builder_free(struct tree_builder *b);
-/* Append an extent; the builder merges nothing. A leaf is closed at 4 MiB of stream or 48 KiB of
- * items. */
+/* Append an extent; the builder merges nothing.  A leaf is closed when it is full (16 MiB of stream,
+ * 48 KiB of items); a node above leaves where the id of a child says so. */
 int tree_builder_add(struct tree_builder *b, const struct extent *x, struct err *e);
+/* Close the leaf here: where its content says so, so that the same content is the same leaf. */
+int tree_builder_cut(struct tree_builder *b, struct err *e);
 /* Close all levels; *top is the tree's top (level TREE_LEVEL_NONE for an empty stream). */
 int tree_builder_finish(struct tree_builder *b, struct tree_ref *top, struct err *e);
 

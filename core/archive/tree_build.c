@@ -11,10 +11,12 @@
 #include "base/wire.h"
 
 #define HEAD_ROOM 4 /* stream, level, varint n */
-#define LEAF_STREAM (4u << 20)
+#define LEAF_STREAM (16u << 20)
 #define LEAF_BYTES (48u << 10)
 #define LEAF_ITEMS 8192
 #define CHILDREN 1024
+#define CHILDREN_LEAST 32
+#define CHILDREN_MASK 127
 
 struct open_node {
 	struct bytes plain; /* HEAD_ROOM bytes for later, then the items */
@@ -136,7 +138,8 @@ static int close_node(struct tree_builder *b, uint8_t level, struct tree_ref *re
 static bool node_is_full(const struct open_node *node, uint8_t level)
 {
 	if (level > 0)
-		return node->n >= CHILDREN;
+		return node->n >= CHILDREN ||
+		       (node->n >= CHILDREN_LEAST && (node->last.id[0] & CHILDREN_MASK) == 0);
 	return node->length >= LEAF_STREAM || node->plain.len >= LEAF_BYTES ||
 	       node->n >= LEAF_ITEMS;
 }
@@ -162,7 +165,16 @@ int tree_builder_add(struct tree_builder *b, const struct extent *x, struct err 
 	    put_sums(b, leaf, x->length, x->entries, x->body, e) < 0 ||
 	    bytes_append(&leaf->plain, x->check, sizeof(x->check), e) < 0)
 		return -1;
-	for (uint8_t k = 0; k <= TREE_LEVEL_MAX && node_is_full(&b->levels[k], k); k++)
+	return node_is_full(leaf, 0) ? tree_builder_cut(b, e) : 0;
+}
+
+int tree_builder_cut(struct tree_builder *b, struct err *e)
+{
+	if (b->levels[0].n == 0)
+		return 0;
+	if (close_up(b, 0, e) < 0)
+		return -1;
+	for (uint8_t k = 1; k <= TREE_LEVEL_MAX && node_is_full(&b->levels[k], k); k++)
 		if (close_up(b, k, e) < 0)
 			return -1;
 	return 0;

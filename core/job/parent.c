@@ -20,8 +20,7 @@
 #include "job/host.h"
 #include "store/store.h"
 
-/* Name of the last part of archive A of stream S in the store. */
-static void final_name(const struct stream *s, const struct archive_id *a, char *out, size_t size)
+void parent_final_name(const struct stream *s, const struct archive_id *a, char *out, size_t size)
 {
 	char dir[512], id[33];
 
@@ -38,7 +37,7 @@ static int archive_there(const struct host *h, const struct stream *s,
 	char name[600];
 	int found, same;
 
-	final_name(s, a, name, sizeof(name));
+	parent_final_name(s, a, name, sizeof(name));
 	found = part_reader_open(h->store, &h->d, name, &r, e);
 	if (found != 0)
 		return found;
@@ -165,7 +164,8 @@ static int check_tip(const struct host *h, struct parent *p, const struct report
 static const struct snapshot *newest_verified(const struct catalog_stream *s)
 {
 	for (size_t i = s->n; i > 0; i--)
-		if (s->snapshots[i - 1].state == SNAPSHOT_OK)
+		if (s->snapshots[i - 1].state == SNAPSHOT_OK ||
+		    s->snapshots[i - 1].state == SNAPSHOT_PARTIAL)
 			return &s->snapshots[i - 1];
 	return NULL;
 }
@@ -188,6 +188,7 @@ static int tip_of_newest(const struct host *h, const struct catalog_stream *s, s
 	memcpy(t->chain, r->trailer.chain, sizeof(t->chain));
 	part_reader_free(r);
 	t->archive = newest->archive;
+	t->partial = newest->state == SNAPSHOT_PARTIAL;
 	if (newest->has_summary)
 		t->entries = newest->summary.entries;
 	for (size_t i = s->n; i > 0 && !t->has_complete; i--) {

@@ -27,4 +27,7 @@ struct parent {
 int parent_find(const struct host *h, const struct config_volume *v, enum stream_kind kind,
 		int state_fd, const struct report *report, struct parent *out, struct err *e);
 
+/* Name of the last part of archive A of stream S in the store. */
+void parent_final_name(const struct stream *s, const struct archive_id *a, char *out, size_t size);
+
 #endif

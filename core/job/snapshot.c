@@ -10,17 +10,22 @@
 #include <unistd.h>
 
 #include "archive/crypto.h"
+#include "archive/probe.h"
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/report.h"
 #include "base/scope.h"
+#include "job/basis.h"
 #include "job/host.h"
 #include "job/parent.h"
 #include "plan/level.h"
 #include "source/walk.h"
 #include "store/store.h"
+
+/* Why a walk ended early, though nothing went wrong. */
+enum stop { STOP_NOT, STOP_CHECKPOINT, STOP_SIGNAL };
 
 /* One run. */
 struct run {
@@ -31,9 +36,16 @@ struct run {
 	char *single;	  /* the one file in it, or NULL */
 	int source_fd, state_fd, lock_fd;
 	struct parent parent;
+	struct basis basis;
 	struct stream_keys *keys;
 	struct writer *writer;
 	struct root root;
+	uint8_t level;
+	int64_t day;
+	bool no_cache;		 /* the tip cache proved to be broken */
+	bool first;		 /* of its stream: what is done of it can be kept */
+	int64_t checkpoint_at;	 /* monotonic ms; 0: never */
+	enum stop stop;
 	struct entry_sink inner; /* the writer's */
 };
 
@@ -48,6 +60,7 @@ static int64_t clock_ms(clockid_t id)
 static void run_close(struct run *r)
 {
 	writer_free(r->writer);
+	basis_close(&r->basis);
 	stream_keys_free(r->keys);
 	scope_close(&r->source_fd);
 	scope_close(&r->state_fd);
@@ -102,32 +115,73 @@ static int open_state(struct run *r, enum stream_kind kind, struct err *e)
 	return r->lock_fd < 0 ? err_in(e, "%s", r->v->name) : 0;
 }
 
+static int open_basis(struct run *r, struct err *e)
+{
+	struct parent *p = &r->parent;
+
+	r->day = level_day(r->root.begun_ms);
+	r->level = level_of(r->day, p->tip.has_complete, p->tip.complete_day);
+	r->first = p->tip.archive.seq == 0 || p->tip.partial;
+	if (r->first && r->v->checkpoint_ms > 0)
+		r->checkpoint_at = clock_ms(CLOCK_MONOTONIC) + (int64_t)r->v->checkpoint_ms;
+	if (stream_keys_derive(r->h->key, p->stream.id, &r->keys, e) < 0)
+		return -1;
+	return basis_open(r->h, r->v, p, r->o->full || r->no_cache, r->o->report, &r->basis, e);
+}
+
 static int open_writer(struct run *r, struct err *e)
 {
 	struct parent *p = &r->parent;
+	struct basis *b = &r->basis;
 	struct writer_options o = {
 		.store = r->h->store,
 		.d = &r->h->d,
 		.host = r->h->key,
 		.stream = &p->stream,
+		.keys = r->keys,
 		.seq = p->next_seq,
 		.parent = p->tip.archive.seq ? &p->tip.archive : NULL,
 		.parent_chain = p->tip.archive.seq ? p->tip.chain : NULL,
 		.predecessor = p->has_predecessor ? &p->predecessor : NULL,
 		.compression = r->v->compression,
+		.cache = &b->cache,
+		.scratch = r->h->config->state_dir,
+		.tip = b->known ? &b->tip : NULL,
+		.victims = b->victims,
+		.n_victims = b->n_victims,
 	};
 	char prefix[33];
 
-	if (stream_keys_derive(r->h->key, p->stream.id, &r->keys, e) < 0)
-		return -1;
-	o.keys = r->keys;
+	memcpy(o.options, b->options, sizeof(o.options));
 	crypto_hex(p->stream.id, sizeof(p->stream.id), prefix);
 	if (store_clean_tmp(r->h->store, prefix, e) < 0)
 		return -1;
 	return writer_open(&o, &r->writer, e);
 }
 
-/* The writer's sink, with a look at signals in between. */
+/* ---- walking ---- */
+
+/* Asked between steps: whether it is time to stop. */
+static int look_up(struct run *r, struct err *e)
+{
+	if (interrupt_check(e) < 0) {
+		r->stop = r->first ? STOP_SIGNAL : STOP_NOT;
+		return -1;
+	}
+	if (r->checkpoint_at > 0 && clock_ms(CLOCK_MONOTONIC_COARSE) >= r->checkpoint_at) {
+		r->stop = STOP_CHECKPOINT;
+		return err_set(e, ERR_FAILED, "time for a checkpoint");
+	}
+	return 0;
+}
+
+static int sink_known(void *ctx, const struct entry_hint *hint, struct err *e)
+{
+	struct run *r = ctx;
+
+	return look_up(r, e) < 0 ? -1 : r->inner.known(r->inner.ctx, hint, e);
+}
+
 static int sink_begin(void *ctx, const struct entry_hint *hint, struct err *e)
 {
 	struct run *r = ctx;
@@ -135,18 +189,18 @@ static int sink_begin(void *ctx, const struct entry_hint *hint, struct err *e)
 	return r->inner.begin(r->inner.ctx, hint, e);
 }
 
-static int sink_body(void *ctx, const uint8_t *p, size_t n, struct err *e)
+static int sink_body(void *ctx, uint64_t offset, const uint8_t *p, size_t n, struct err *e)
 {
 	struct run *r = ctx;
 
-	return interrupt_check(e) < 0 ? -1 : r->inner.body(r->inner.ctx, p, n, e);
+	return look_up(r, e) < 0 ? -1 : r->inner.body(r->inner.ctx, offset, p, n, e);
 }
 
 static int sink_entry(void *ctx, const struct entry *en, struct err *e)
 {
 	struct run *r = ctx;
 
-	return interrupt_check(e) < 0 ? -1 : r->inner.entry(r->inner.ctx, en, e);
+	return r->inner.entry(r->inner.ctx, en, e);
 }
 
 static int sink_drop(void *ctx, struct err *e)
@@ -156,9 +210,12 @@ static int sink_drop(void *ctx, struct err *e)
 	return r->inner.drop(r->inner.ctx, e);
 }
 
-static int run_walk(struct run *r, struct walk_totals *t, struct err *e)
+/* Walk the volume into INNER. */
+static int walk_volume(struct run *r, struct entry_sink inner, const struct report *report,
+		       struct walk_totals *t, struct err *e)
 {
 	struct entry_sink sink = { .ctx = r,
+				   .known = sink_known,
 				   .begin = sink_begin,
 				   .body = sink_body,
 				   .entry = sink_entry,
@@ -167,8 +224,9 @@ static int run_walk(struct run *r, struct walk_totals *t, struct err *e)
 	struct walk_options o = { .exclude = exclude,
 				  .n_exclude = r->v->n_exclude + 1,
 				  .one_file_system = r->v->one_file_system,
+				  .racy_window_ms = r->v->racy_window_ms,
 				  .scratch = r->h->config->state_dir,
-				  .report = r->o->report };
+				  .report = report };
 
 	if (!exclude)
 		return err_memory(e);
@@ -176,9 +234,38 @@ static int run_walk(struct run *r, struct walk_totals *t, struct err *e)
 		exclude[i] = r->v->exclude[i];
 	/* What a restore into a mount point keeps there is not the volume's. */
 	exclude[r->v->n_exclude] = "/.volsnap-*";
-	r->inner = writer_sink(r->writer);
-	if (walk(r->source_fd, r->single, &o, &sink, t, e) < 0)
-		return err_in(e, "%s", r->v->name);
+	r->inner = inner;
+	return walk(r->source_fd, r->single, &o, &sink, t, e);
+}
+
+/* Archives are written anew only where anything changed: a volume at rest costs nothing. */
+static int choose_victims(struct run *r, struct err *e)
+{
+	struct walk_totals t;
+	struct probe *p = NULL;
+	int result;
+
+	if (!r->basis.known || basis_choose_victims(&r->basis, r->level, e) < 0)
+		return r->basis.known ? -1 : 0;
+	if (r->basis.n_victims == 0)
+		return 0;
+	if (probe_open(&r->basis.cache, &r->basis.tip, r->keys, &p, e) < 0)
+		return -1;
+	result = walk_volume(r, probe_sink(p), NULL, &t, e);
+	if (result == 0)
+		probe_finish(p);
+	if (result == 0 && !probe_changed(p))
+		r->basis.n_victims = 0;
+	if (result < 0 && probe_changed(p))
+		result = 0;
+	probe_free(p);
+	return result;
+}
+
+static int run_walk(struct run *r, struct walk_totals *t, struct err *e)
+{
+	if (walk_volume(r, writer_sink(r->writer), r->o->report, t, e) < 0)
+		return r->stop != STOP_NOT ? -1 : err_in(e, "%s", r->v->name);
 	if (r->single && t->entries == 0)
 		return err_set(e, ERR_FAILED, "%s: %s could not be read", r->v->name, r->single);
 	return 0;
@@ -229,45 +316,72 @@ static void fill_root(struct run *r, const struct walk_totals *t)
 	(void)snprintf(r->root.name, sizeof(r->root.name), "%s", r->parent.stream.name);
 }
 
-/* Stage, remember what is staged, commit, forget that it was staged. */
-static int run_commit(struct run *r, struct snapshot_outcome *out, struct err *e)
+static void fill_tip(struct run *r, const struct writer_result *result, bool partial)
 {
 	struct tip *t = &r->parent.tip;
-	struct summary s = { .time_ms = r->root.begun_ms,
-			     .day = level_day(r->root.begun_ms),
-			     .grade = (uint8_t)r->root.grade,
-			     .changed_bytes = UINT64_MAX };
-	struct writer_result result;
-	bool complete = r->root.totals.unreadable == 0 && r->root.totals.changed == 0;
 
-	s.level = r->root.level = level_of(s.day, t->has_complete, t->complete_day);
-	s.unreadable = r->root.totals.unreadable;
-	s.changed_entries = r->root.totals.changed;
-	s.bytes = r->root.totals.bytes;
-	if (writer_stage(r->writer, &r->root, &s, &result, e) < 0)
-		return -1;
-	t->archive = result.archive;
-	memcpy(t->chain, result.chain, sizeof(t->chain));
+	t->archive = result->archive;
+	memcpy(t->chain, result->chain, sizeof(t->chain));
 	t->entries = r->root.totals.entries;
-	if (complete) {
+	t->partial = partial;
+	if (!partial && r->root.totals.unreadable == 0 && r->root.totals.changed == 0) {
 		t->has_complete = true;
-		t->complete_day = s.day;
+		t->complete_day = r->day;
 	}
-	if (tip_save(r->state_fd, "next", r->h->key, t, e) < 0 || interrupt_check(e) < 0 ||
-	    writer_commit(r->writer, e) < 0)
+}
+
+/* It is committed whatever happens here: the next run finds `next` and settles it. */
+static void settle(struct run *r)
+{
+	struct err e = ERR_EMPTY;
+
+	if (tip_promote(r->state_fd, &e) < 0 || writer_sweep(r->writer, &e) < 0)
+		report_note(r->o->report, NOTE_WARNING, NULL, "%s: %s", r->v->name, e.text);
+}
+
+/* Stage, remember what is staged, commit, forget that it was staged. */
+static int run_commit(struct run *r, bool partial, struct snapshot_outcome *out, struct err *e)
+{
+	struct summary s = { .time_ms = r->root.begun_ms, .day = r->day };
+	struct writer_result result;
+
+	r->root.level = r->level;
+	if (writer_stage(r->writer, partial, &r->root, &s, &result, e) < 0)
+		return -1;
+	fill_tip(r, &result, partial);
+	if (tip_save(r->state_fd, "next", r->h->key, &r->parent.tip, e) < 0 ||
+	    (!partial && interrupt_check(e) < 0) || writer_commit(r->writer, e) < 0)
 		return -1;
 	out->archive = result.archive;
 	out->new_bytes = result.new_bytes;
 	out->stored = result.stored;
+	out->n_deps = result.n_deps;
 	out->totals = r->root.totals;
 	out->grade = r->root.grade;
-	out->level = s.level;
-	/* It is committed whatever happens here: the next run finds `next` and settles it. */
-	if (tip_promote(r->state_fd, e) < 0)
-		report_note(r->o->report, NOTE_WARNING, NULL, "%s: %s", r->v->name, e->text);
+	out->level = r->level;
+	settle(r);
 	return 0;
 }
 
+/* The first snapshot of a stream was stopped: keep what is done.  1: go on behind it. */
+static int run_checkpoint(struct run *r, const struct walk_totals *t, struct err *e)
+{
+	struct snapshot_outcome ignored;
+	struct err why = *e;
+
+	if (r->inner.drop(r->inner.ctx, e) < 0)
+		return -1;
+	fill_root(r, t);
+	if (run_commit(r, true, &ignored, e) < 0)
+		return -1;
+	if (r->stop == STOP_CHECKPOINT)
+		return 1;
+	*e = why;
+	return err_in(e, "%s: what is stored so far is kept, the next snapshot goes on from it",
+		      r->v->name);
+}
+
+/* 1: a checkpoint was taken, go on. */
 static int run_snapshot(struct run *r, struct snapshot_outcome *out, struct err *e)
 {
 	enum stream_kind kind = STREAM_VOLUME;
@@ -277,30 +391,59 @@ static int run_snapshot(struct run *r, struct snapshot_outcome *out, struct err 
 		return -1;
 	if (parent_find(r->h, r->v, kind, r->state_fd, r->o->report, &r->parent, e) < 0)
 		return err_in(e, "%s", r->v->name);
-	if (open_writer(r, e) < 0 || run_walk(r, &t, e) < 0 || refuse_empty(r, &t, e) < 0)
+	if (open_basis(r, e) < 0 || choose_victims(r, e) < 0 || open_writer(r, e) < 0)
+		return -1;
+	if (run_walk(r, &t, e) < 0)
+		return r->stop != STOP_NOT ? run_checkpoint(r, &t, e) : -1;
+	if (refuse_empty(r, &t, e) < 0)
 		return -1;
 	fill_root(r, &t);
-	return run_commit(r, out, e);
+	return run_commit(r, false, out, e);
+}
+
+/* One attempt, from opening the volume to the commit.  1: another one is needed; with *NO_CACHE,
+ * because the tip cache does not fit. */
+static int run_once(const struct host *h, const struct config_volume *v,
+		    const struct snapshot_options *o, bool *no_cache,
+		    struct snapshot_outcome *out, struct err *e)
+{
+	struct run *r = calloc(1, sizeof(*r));
+	int result;
+
+	if (!r)
+		return err_memory(e);
+	r->h = h;
+	r->v = v;
+	r->o = o;
+	r->no_cache = *no_cache;
+	r->source_fd = r->state_fd = r->lock_fd = -1;
+	r->basis.cache.dirfd = -1;
+	r->root.begun_ms = clock_ms(CLOCK_REALTIME);
+	r->root.begun_boot_ms = (uint64_t)clock_ms(CLOCK_BOOTTIME);
+	read_boot_id(r->root.boot_id);
+	result = run_snapshot(r, out, e);
+	if (result < 0 && r->basis.cache.broken && r->basis.known) {
+		report_note(o->report, NOTE_WARNING, NULL, "%s: %s: this snapshot is a full one",
+			    v->name, e->text);
+		*no_cache = true;
+		result = 1;
+	}
+	run_close(r);
+	free(r);
+	return result;
 }
 
 int job_snapshot(const struct host *h, const struct config_volume *v,
 		 const struct snapshot_options *o, struct snapshot_outcome *out, struct err *e)
 {
 	int64_t begun = clock_ms(CLOCK_MONOTONIC);
-	struct run r;
+	bool no_cache = false;
 	int result;
 
-	memset(&r, 0, sizeof(r));
-	r.h = h;
-	r.v = v;
-	r.o = o;
-	r.source_fd = r.state_fd = r.lock_fd = -1;
-	r.root.begun_ms = clock_ms(CLOCK_REALTIME);
-	r.root.begun_boot_ms = (uint64_t)clock_ms(CLOCK_BOOTTIME);
-	read_boot_id(r.root.boot_id);
 	memset(out, 0, sizeof(*out));
-	result = run_snapshot(&r, out, e);
-	run_close(&r);
+	do
+		result = run_once(h, v, o, &no_cache, out, e);
+	while (result == 1);
 	out->elapsed_ms = (uint64_t)(clock_ms(CLOCK_MONOTONIC) - begun);
 	return result;
 }

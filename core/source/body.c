@@ -76,7 +76,7 @@ static int read_run(struct body *b, uint64_t at, uint64_t length,
 
 		if (got < 0)
 			return failed(b, "read", errno);
-		if (got > 0 && sink->body(sink->ctx, b->piece, (size_t)got, e) < 0)
+		if (got > 0 && sink->body(sink->ctx, at, b->piece, (size_t)got, e) < 0)
 			return -1;
 		b->sent += (uint64_t)got;
 		at += (uint64_t)got;

@@ -16,6 +16,7 @@
 #include "source/header.h"
 #include "source/meta.h"
 #include "source/texts.h"
+#include "source/trust.h"
 #include "source/walk.h"
 
 #define LINKS_IN_MEMORY 65536
@@ -81,6 +82,46 @@ static void changed(struct emit *em, const char *how)
 	report_note(em->o->report, NOTE_CHANGED, em->path, "%s", how);
 }
 
+/* ---- what the sink remembers ---- */
+
+/* 1: the sink has the current entry as it was. */
+static int ask_known(struct emit *em, const struct stat *st, const char *link, struct err *e)
+{
+	struct entry_stat stat;
+	struct entry_hint hint = { .path = em->path, .stat = &stat, .link = link };
+
+	trust_stat(st, em->root_device, &stat);
+	return em->sink->known(em->sink->ctx, &hint, e);
+}
+
+/* Whether an entry that was read from READ_AT on will be the same as long as its stat is. */
+static bool is_settled(const struct emit *em, const struct stat *st, int64_t read_at)
+{
+	return em->trusted && st->st_dev == em->device &&
+	       trust_times(st, read_at, em->o->racy_window_ms);
+}
+
+static void count_entry(struct emit *em)
+{
+	em->totals->entries++;
+	em->progress.entries++;
+	report_progress(em->o->report, &em->progress);
+}
+
+static void count_known(struct emit *em, const struct stat *st, bool first_name)
+{
+	if (S_ISDIR(st->st_mode))
+		em->totals->dirs++;
+	if (S_ISREG(st->st_mode) && first_name) {
+		em->totals->files++;
+		em->totals->bytes += (uint64_t)st->st_size;
+		em->progress.bytes += (uint64_t)st->st_size;
+	}
+	count_entry(em);
+}
+
+/* ---- entries ---- */
+
 /* Set the path as the header says it; a directory's ends in a slash. */
 static void set_path(struct archive_entry *entry, const char *path, const struct stat *st)
 {
@@ -106,35 +147,44 @@ static int hand_over(struct emit *em, struct archive_entry *entry, const struct 
 	en->path = em->path;
 	if (em->sink->entry(em->sink->ctx, en, e) < 0)
 		return -1;
-	em->totals->entries++;
-	em->progress.entries++;
-	report_progress(em->o->report, &em->progress);
+	count_entry(em);
 	return 0;
 }
 
 /* Read the metadata of an entry without content and hand it over. */
-static int emit_meta(struct emit *em, const struct meta_file *file, struct err *e)
+static int emit_meta(struct emit *em, const struct meta_file *file, int64_t read_at,
+		     struct err *e)
 {
 	char problem[META_PROBLEM];
 	struct archive_entry *entry;
-	struct entry en = { .size = 0 };
+	struct entry_stat stat;
+	struct entry en = { .stat = &stat };
 	int r = meta_read(em->meta, file, &entry, problem, e);
 
 	if (r < 0)
 		return err_in(e, "%s", em->path);
 	if (r > 0)
 		return emit_failed(em, "read attributes", errno, e);
+	trust_stat(file->st, em->root_device, &stat);
+	en.settled = !problem[0] && is_settled(em, file->st, read_at);
 	r = hand_over(em, entry, file->st, &en, e);
 	if (r == 0 && problem[0])
 		changed(em, problem);
 	return r;
 }
 
-int emit_dir(struct emit *em, int fd, const struct stat *st, struct err *e)
+int emit_dir(struct emit *em, int fd, const struct stat *st, int64_t read_at, struct err *e)
 {
 	struct meta_file file = { .fd = fd, .dirfd = -1, .name = NULL, .st = st };
-	int r = emit_meta(em, &file, e);
+	int r = ask_known(em, st, NULL, e);
 
+	if (r < 0)
+		return -1;
+	if (r == 1) {
+		count_known(em, st, true);
+		return 0;
+	}
+	r = emit_meta(em, &file, read_at, e);
 	if (r == 0)
 		em->totals->dirs++;
 	return r;
@@ -174,10 +224,14 @@ static void set_runs(struct archive_entry *entry, const struct body *b)
 }
 
 /* The body B is with the sink: make its header.  1: left out. */
-static int file_finish(struct emit *em, struct body *b, struct err *e)
+static int file_finish(struct emit *em, struct body *b, const struct stat *before,
+		       int64_t read_at, struct err *e)
 {
 	struct meta_file file = { .fd = b->fd, .dirfd = -1, .name = NULL, .st = &b->st };
-	struct entry en = { .size = (uint64_t)b->st.st_size, .body_len = b->sent };
+	struct entry_stat stat;
+	struct entry en = { .size = (uint64_t)b->st.st_size,
+			    .body_len = b->sent,
+			    .stat = &stat };
 	char problem[META_PROBLEM];
 	struct archive_entry *entry;
 	int r = meta_read(em->meta, &file, &entry, problem, e);
@@ -187,6 +241,8 @@ static int file_finish(struct emit *em, struct body *b, struct err *e)
 	if (r > 0)
 		return emit_failed(em, "read attributes", errno, e);
 	set_runs(entry, b);
+	trust_stat(before, em->root_device, &stat);
+	en.settled = !problem[0] && !b->changed && is_settled(em, before, read_at);
 	r = hand_over(em, entry, &b->st, &en, e);
 	if (r != 0)
 		return r;
@@ -197,9 +253,10 @@ static int file_finish(struct emit *em, struct body *b, struct err *e)
 	return 0;
 }
 
-static int file_read(struct emit *em, struct body *b, struct err *e)
+static int file_read(struct emit *em, struct body *b, int64_t read_at, struct err *e)
 {
 	struct entry_hint hint = { .path = em->path, .size = (uint64_t)b->st.st_size };
+	struct stat before = b->st;
 	int r;
 
 	if (hint.size > 0 && em->sink->begin(em->sink->ctx, &hint, e) < 0)
@@ -208,7 +265,7 @@ static int file_read(struct emit *em, struct body *b, struct err *e)
 	if (r > 0)
 		r = emit_failed(em, b->call, b->sys, e);
 	if (r == 0)
-		r = file_finish(em, b, e);
+		r = file_finish(em, b, &before, read_at, e);
 	if (r > 0 && hint.size > 0 && em->sink->drop(em->sink->ctx, e) < 0)
 		return -1;
 	return r;
@@ -217,10 +274,11 @@ static int file_read(struct emit *em, struct body *b, struct err *e)
 static int emit_file(struct emit *em, int dirfd, const char *name, const struct stat *st,
 		     struct err *e)
 {
+	int64_t read_at = trust_now();
 	struct body *b = em->body;
 	int r = body_open(b, dirfd, name, st);
 
-	r = r > 0 ? emit_failed(em, b->call, b->sys, e) : file_read(em, b, e);
+	r = r > 0 ? emit_failed(em, b->call, b->sys, e) : file_read(em, b, read_at, e);
 	body_close(b);
 	return r;
 }
@@ -245,11 +303,22 @@ static int emit_link(struct emit *em, uint64_t place, const struct stat *st,
 		     struct err *e)
 {
 	struct archive_entry *entry = meta_plain(em->meta, st);
-	struct entry en = { .size = 0 };
+	struct entry_stat stat;
 	char first[ENTRY_PATH_MAX + 1];
+	struct entry en = { .stat = &stat, .link = first };
+	int r;
 
 	if (texts_get(em->texts, place, first, e) < 0)
 		return -1;
+	r = ask_known(em, st, first, e);
+	if (r < 0)
+		return -1;
+	if (r == 1) {
+		count_known(em, st, false);
+		return 0;
+	}
+	trust_stat(st, em->root_device, &stat);
+	en.settled = is_settled(em, st, trust_now());
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_size(entry, 0);
 	archive_entry_set_hardlink(entry, first);
@@ -260,9 +329,16 @@ static int emit_first(struct emit *em, int dirfd, const char *name, const struct
 		      struct err *e)
 {
 	struct meta_file file = { .fd = -1, .dirfd = dirfd, .name = name, .st = st };
+	int r = ask_known(em, st, NULL, e);
 
+	if (r < 0)
+		return -1;
+	if (r == 1) {
+		count_known(em, st, true);
+		return 0;
+	}
 	return S_ISREG(st->st_mode) ? emit_file(em, dirfd, name, st, e)
-				    : emit_meta(em, &file, e);
+				    : emit_meta(em, &file, trust_now(), e);
 }
 
 int emit_other(struct emit *em, int dirfd, const char *name, const struct stat *st,

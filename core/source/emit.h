@@ -3,7 +3,9 @@
 #ifndef SOURCE_EMIT_H
 #define SOURCE_EMIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/entry.h"
@@ -30,6 +32,9 @@ struct emit {
 	struct body *body;
 	struct table *links; /* file -> place of its first path */
 	struct texts *texts;
+	dev_t root_device;
+	dev_t device; /* of the directory that the walk is in, */
+	bool trusted; /* and whether its times can be trusted; owner: walk.c */
 	char path[ENTRY_PATH_MAX + 1]; /* of the current entry; its owner is walk.c */
 };
 
@@ -42,8 +47,8 @@ void emit_close(struct emit *em);
 /* CALL on the current entry failed with SYS: vanished, unreadable or (-1) a failure of
  * the walk. */
 int emit_failed(struct emit *em, const char *call, int sys, struct err *e);
-/* The directory FD. */
-int emit_dir(struct emit *em, int fd, const struct stat *st, struct err *e);
+/* The directory FD, looked at from READ_AT on (ns of real time). */
+int emit_dir(struct emit *em, int fd, const struct stat *st, int64_t read_at, struct err *e);
 /* A directory that is not looked into. */
 int emit_mount_point(struct emit *em, const struct stat *st, struct err *e);
 /* Anything but a directory: NAME under DIRFD, ST by lstat. */

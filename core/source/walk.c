@@ -15,6 +15,7 @@
 #include "source/emit.h"
 #include "source/match.h"
 #include "source/names.h"
+#include "source/trust.h"
 
 #define LISTS_MAX (1024 * 1024) /* bytes of name lists in memory, all levels together */
 #define FILES_WANTED 1024	/* open files: two a level, and room for others */
@@ -65,21 +66,34 @@ static bool is_excluded(const struct walker *w, bool is_dir)
 
 static int visit(struct walker *w, int dirfd, const char *name, struct err *e);
 
+/* The walk goes on in the directory FD. */
+static void enter_device(struct walker *w, int fd, dev_t device)
+{
+	if (device == w->em.device)
+		return;
+	w->em.device = device;
+	w->em.trusted = trust_file_system(fd);
+}
+
 /* The entries of the open directory FD, from its list. */
-static int visit_children(struct walker *w, int fd, struct names *list, struct err *e)
+static int visit_children(struct walker *w, int fd, dev_t device, struct names *list,
+			  struct err *e)
 {
 	const char *name;
 	int r;
 
-	while ((r = names_next(list, &name, e)) == 0)
+	while ((r = names_next(list, &name, e)) == 0) {
 		if (visit(w, fd, name, e) < 0)
 			return -1;
+		enter_device(w, fd, device); /* back from a mount point */
+	}
 	return r < 0 ? -1 : 0;
 }
 
 /* The open directory FD.  1: it was left out. */
 static int visit_open_dir(struct walker *w, int fd, const struct stat *st, struct err *e)
 {
+	int64_t read_at = trust_now();
 	size_t keep = w->lists < LISTS_MAX ? LISTS_MAX - w->lists : 0;
 	struct names *list = NULL;
 	size_t taken;
@@ -91,9 +105,10 @@ static int visit_open_dir(struct walker *w, int fd, const struct stat *st, struc
 		return err_in(e, "%s", w->em.path);
 	taken = names_memory(list);
 	w->lists += taken;
-	r = emit_dir(&w->em, fd, st, e);
+	enter_device(w, fd, st->st_dev);
+	r = emit_dir(&w->em, fd, st, read_at, e);
 	if (r == 0)
-		r = visit_children(w, fd, list, e);
+		r = visit_children(w, fd, st->st_dev, list, e);
 	w->lists -= taken;
 	names_free(list);
 	return r;
@@ -159,7 +174,9 @@ static int walk_tree(struct walker *w, int root, struct err *e)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "open the volume");
-	w->device = st.st_dev;
+	w->device = w->em.root_device = st.st_dev;
+	w->em.device = st.st_dev;
+	w->em.trusted = trust_file_system(fd);
 	r = visit_open_dir(w, fd, &st, e);
 	if (r > 0) /* the report says why */
 		return err_set(e, ERR_FAILED,
@@ -175,6 +192,8 @@ static int walk_single(struct walker *w, int root, const char *name, struct err 
 		return err_sys(e, "%s", name);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_FAILED, "%s: not a regular file", name);
+	w->em.root_device = w->em.device = st.st_dev;
+	w->em.trusted = trust_file_system(root);
 	return visit(w, root, name, e);
 }
 

@@ -1,6 +1,8 @@
 /* Walks a volume and sends its entries to a sink: siblings bytewise, depth first; contents by our
  * own pread, metadata and pax headers by libarchive (docs/format.md section 10; DESIGN 4.1).
  *
+ * What the sink knows already is not opened: one statx an entry.
+ *
  * Memory does not grow with the volume: names of large directories are sorted in runs, hard link
  * tables spill, both into unlinked files in SCRATCH. */
 #ifndef SOURCE_WALK_H
@@ -18,6 +20,8 @@ struct walk_options {
 	const char *const *exclude; /* patterns, see match.h */
 	size_t n_exclude;
 	bool one_file_system;
+	uint64_t racy_window_ms;    /* an entry that changed less than this before it was read may
+				     * change unseen */
 	const char *scratch;	    /* directory for spill files (the state directory) */
 	const struct report *report;
 };

@@ -255,7 +255,7 @@ static struct extent hand_frame(struct hand *x, enum record_type type, const uin
 	else
 		memset(frame_content(f), 0, n);
 	f->used = n;
-	frame_end_chunk(f);
+	frame_end_chunk(f, NULL);
 	assert_int_equal(frame_pack(f, x->packer, kit.keys->id, &oops), 0);
 	frame_check(kit.keys->id, f->fingerprints[0], 1, out.check);
 	out.at = hand_record(x, type, f->codec, f->id, f->packed, f->clen, f->ulen);

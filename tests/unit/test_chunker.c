@@ -53,7 +53,7 @@ static const char *cut(uint64_t size, size_t len, size_t used, size_t piece)
 	frame_reset(frame, RECORD_BODY, c.limit);
 	if (used > 0) {
 		frame->used = used;
-		frame_end_chunk(frame);
+		frame_end_chunk(frame, NULL);
 	}
 	while (at < len) {
 		size_t want = piece < len - at ? piece : len - at;

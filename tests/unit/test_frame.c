@@ -103,7 +103,7 @@ static void put_chunk(const void *p, size_t n)
 {
 	memcpy(frame_content(frame) + frame->used, p, n);
 	frame->used += n;
-	frame_end_chunk(frame);
+	frame_end_chunk(frame, NULL);
 }
 
 /* Unpack FRAME as a reader would; what parse says. */
@@ -144,7 +144,7 @@ static void test_round_trip(void **state)
 		size_t mean = round % 3 == 0 ? 100 : 20000;
 
 		frame_reset(frame, round % 2 ? RECORD_HEAD : RECORD_BODY, FRAME_CONTENT);
-		while (frame->used < total && frame->n_chunks < FRAME_CHUNKS) {
+		while (frame->used < total && frame->n_chunks < FRAME_FILL) {
 			size_t n = random32() % (2 * mean) + 1;
 
 			if (n > total - frame->used)
@@ -161,7 +161,7 @@ static void test_round_trip(void **state)
 	}
 }
 
-/* The extremes fit: 8192 chunks of 64 bytes, and one of 524288. */
+/* The extremes fit: 2048 chunks of 256 bytes, and one of 524288. */
 static void test_extremes(void **state)
 {
 	struct err e = ERR_EMPTY;
@@ -169,10 +169,10 @@ static void test_extremes(void **state)
 	(void)state;
 	fill_text(buffer, FRAME_CONTENT);
 	frame_reset(frame, RECORD_BODY, FRAME_CONTENT);
-	for (size_t i = 0; i < FRAME_CHUNKS; i++)
-		put_chunk(buffer + 64 * i, 64);
+	for (size_t i = 0; i < FRAME_FILL; i++)
+		put_chunk(buffer + 256 * i, 256);
 	assert_int_equal(frame_pack(frame, packer, id_key, &e), 0);
-	assert_int_equal(frame->ulen, FRAME_CONTENT + FRAME_CHUNKS + 2);
+	assert_int_equal(frame->ulen, FRAME_CONTENT + 2 * FRAME_FILL + 2);
 	expect_same();
 	frame_reset(frame, RECORD_BODY, FRAME_CONTENT);
 	put_chunk(buffer, FRAME_CONTENT);

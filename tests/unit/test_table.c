@@ -95,7 +95,7 @@ static void no_scratch(void **state)
 	uint8_t key[16];
 
 	(void)state;
-	assert_int_equal(table_new("/nonexistent", &l, &e), 0);
+	assert_int_equal(table_new("/nonexistent", 65536, &l, &e), 0);
 	for (uint64_t i = 0; i < 65536; i++) {
 		make_key(key, i);
 		assert_int_equal(table_put(l, key, i, &e), 0);
