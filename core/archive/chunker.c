@@ -106,11 +106,14 @@ size_t chunker_put(struct chunker *c, struct frame *f, uint64_t offset, const ui
 	c->at = offset;
 	if (open == 0 && !has_room(c, f))
 		return 0;
+	if (n > f->limit - f->used) /* a body longer than announced may fill the frame */
+		n = f->limit - f->used;
 	k = take(c, open, p, n, end);
 	memcpy(frame_content(f) + f->used, p, k);
 	f->used += k;
 	c->at += k;
 	c->left = c->left > k ? c->left - k : 0;
+	*end = *end || f->used == f->limit;
 	if (*end)
 		c->hash = 0;
 	return k;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive/frame.h"
@@ -34,6 +35,7 @@ static void add_grant(enum key_role role, const struct secret *s)
 
 int kit_setup(void **state)
 {
+	auto_close int state_fd = -1;
 	uint8_t id[16];
 
 	(void)state;
@@ -61,6 +63,9 @@ int kit_setup(void **state)
 	crypto_sign_public(kit.host->b, kit.stream.host_pk);
 	stream_identify(&kit.stream);
 	must(stream_keys_derive(kit.host, kit.stream.id, &kit.keys, &oops));
+	assert_int_equal(mkdirat(kit.dirfd, "state", 0700), 0);
+	state_fd = openat(kit.dirfd, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(cache_open(state_fd, kit.host, kit.stream.id, &kit.cache, &oops));
 	kit.x[0] = kit.reader;
 	kit.reader_keys = (struct reader_keys){ .n = 1, .x = kit.x };
 	return 0;
@@ -71,6 +76,7 @@ int kit_teardown(void **state)
 
 	(void)state;
 	store_free(kit.store);
+	cache_close(&kit.cache);
 	(void)close(kit.dirfd);
 	secret_free(kit.host);
 	secret_free(kit.reader);
@@ -105,7 +111,7 @@ static void send_body(const struct entry_sink *s, const struct fake *f, const ch
 		size_t n = f->body - at < sizeof(room) ? f->body - at : sizeof(room);
 
 		kit_bytes(f, 2, at, room, n);
-		must(s->body(s->ctx, room, n, &oops));
+		must(s->body(s->ctx, at, room, n, &oops));
 	}
 }
 
@@ -151,7 +157,9 @@ struct writer_result kit_write(uint64_t seq, const struct archive_id *parent,
 				    .parent = parent,
 				    .parent_chain = parent ? chain : NULL,
 				    .compression = 1,
-				    .max_segments = max_segments };
+				    .max_segments = max_segments,
+				    .cache = &kit.cache,
+				    .scratch = kit.location };
 	struct summary s = { .time_ms = KIT_TIME + (int64_t)seq * 3600000,
 			     .changed_bytes = 7 };
 	struct writer_result out;
@@ -164,7 +172,7 @@ struct writer_result kit_write(uint64_t seq, const struct archive_id *parent,
 	for (size_t i = 0; i < n; i++)
 		send_entry(&sink, &f[i], i);
 	fill_root(&r, seq);
-	must(writer_stage(w, &r, &s, &out, &oops));
+	must(writer_stage(w, false, &r, &s, &out, &oops));
 	must(writer_commit(w, &oops));
 	writer_free(w);
 	return out;

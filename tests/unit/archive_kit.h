@@ -35,6 +35,7 @@ struct kit {
 	struct descriptor d;
 	struct stream stream;
 	struct stream_keys *keys;
+	struct cache cache; /* of the stream; "state" in the store's directory */
 	const struct secret *x[1];
 	struct reader_keys reader_keys; /* the one that fits */
 };

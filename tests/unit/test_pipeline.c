@@ -47,7 +47,7 @@ static void fill(struct frame *f, uint32_t no, size_t len)
 		frame_content(f)[i] = (uint8_t)((i & 63) + no % 7);
 	memcpy(frame_content(f), &no, sizeof(no));
 	f->used = len;
-	frame_end_chunk(f);
+	frame_end_chunk(f, NULL);
 }
 
 /* Take back the oldest: it must be number *NEXT, with the id that its content has. */

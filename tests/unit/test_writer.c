@@ -33,6 +33,7 @@ enum { HOST, RECOVERY, READER, PRUNE, STRANGER, N_GRANTS };
 
 static struct {
 	char location[32];
+	int location_fd;
 	struct store *store;
 	struct secret *secrets[N_GRANTS];
 	struct grant grants[N_GRANTS];
@@ -41,6 +42,7 @@ static struct {
 	struct stream_keys *keys;
 	char dir[512];	 /* of the stream */
 	char final[600]; /* last .vsf */
+	struct cache cache;
 } kit;
 
 static const struct {
@@ -86,6 +88,7 @@ static int group_setup(void **state)
 	if (!mkdtemp(kit.location) || store_create(kit.location, &e) < 0 ||
 	    store_mark(kit.location, kit.d.store_id, &e) < 0)
 		return -1;
+	kit.location_fd = open(kit.location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return store_open(kit.location, kit.d.store_id, &kit.store, &e);
 }
 
@@ -97,6 +100,7 @@ static int group_teardown(void **state)
 	for (size_t i = 0; i < N_GRANTS; i++)
 		secret_free(kit.secrets[i]);
 	store_free(kit.store);
+	(void)close(kit.location_fd);
 	return file_remove_tree(AT_FDCWD, kit.location, &e);
 }
 
@@ -114,6 +118,8 @@ static int setup(void **state)
 	strcpy(s->name, "db");
 	stream_identify(s);
 	stream_dir(s, kit.dir, sizeof(kit.dir));
+	if (cache_open(kit.location_fd, kit.secrets[HOST], s->id, &kit.cache, &e) < 0)
+		return -1;
 	return stream_keys_derive(kit.secrets[HOST], s->id, &kit.keys, &e);
 }
 
@@ -121,6 +127,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	stream_keys_free(kit.keys);
+	cache_close(&kit.cache);
 	kit.keys = NULL;
 	return 0;
 }
@@ -133,7 +140,9 @@ static struct writer_options options(void)
 					.stream = &kit.stream,
 					.keys = kit.keys,
 					.seq = 1,
-					.compression = 1 };
+					.compression = 1,
+					.cache = &kit.cache,
+					.scratch = kit.location };
 }
 
 /* How many files in DIR (of the store) end in SUFFIX. */
@@ -208,7 +217,7 @@ static int send_body(const struct entry_sink *sink, const struct fake *f, size_t
 		if (n > f->body_len - at)
 			n = (size_t)(f->body_len - at);
 		make_body(f, no, at, piece, n);
-		if (sink->body(sink->ctx, piece, n, e) < 0)
+		if (sink->body(sink->ctx, at, piece, n, e) < 0)
 			return -1;
 		at += n;
 	}
@@ -284,7 +293,7 @@ static int stage(struct writer *w, struct written *out, struct err *e)
 {
 	fill_root(&out->root);
 	out->summary = (struct summary){ .time_ms = 1700000000000, .day = 19675 };
-	return writer_stage(w, &out->root, &out->summary, &out->result, e);
+	return writer_stage(w, false, &out->root, &out->summary, &out->result, e);
 }
 
 /* Write and commit LIST; kit.final is its .vsf. */
@@ -847,7 +856,7 @@ static void test_order(void **state)
 	writer_free(w);
 	assert_int_equal(writer_open(&o, &w, &e), 0);
 	sink = writer_sink(w);
-	assert_int_equal(sink.body(sink.ctx, (const uint8_t *)"x", 1, &e), 0);
+	assert_int_equal(sink.body(sink.ctx, 0, (const uint8_t *)"x", 1, &e), 0);
 	assert_int_equal(stage(w, &out, &e), -1);
 	assert_int_equal(e.kind, ERR_FAILED);
 	assert_int_equal(writer_commit(w, &e), -1);
@@ -924,7 +933,7 @@ static void test_bad_source(void **state)
 
 		assert_int_equal(writer_open(&o, &w, &e), 0);
 		sink = writer_sink(w);
-		assert_int_equal(sink.body(sink.ctx, (const uint8_t *)"x", 1, &e), 0);
+		assert_int_equal(sink.body(sink.ctx, 0, (const uint8_t *)"x", 1, &e), 0);
 		assert_int_equal(sink.entry(sink.ctx, &en, &e), -1);
 		assert_int_equal(e.kind, ERR_FAILED);
 		assert_int_equal(sink.drop(sink.ctx, &e), 0);

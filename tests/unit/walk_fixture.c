@@ -138,9 +138,20 @@ static int on_begin(void *ctx, const struct entry_hint *hint, struct err *e)
 	return 0;
 }
 
-static int on_body(void *ctx, const uint8_t *p, size_t n, struct err *e)
+static int on_known(void *ctx, const struct entry_hint *hint, struct err *e)
 {
 	struct fixture *f = ctx;
+
+	(void)e;
+	assert_non_null(hint->stat);
+	return f->known && strcmp(f->known, hint->path) == 0;
+}
+
+static int on_body(void *ctx, uint64_t offset, const uint8_t *p, size_t n, struct err *e)
+{
+	struct fixture *f = ctx;
+
+	assert_true(offset + n <= INT64_MAX);
 
 	if (f->hook && f->first_piece)
 		f->hook(f, f->current, true);
@@ -184,7 +195,7 @@ static int on_drop(void *ctx, struct err *e)
 
 int fixture_walk(struct fixture *f, const char *single)
 {
-	const struct entry_sink sink = { f, on_begin, on_body, on_entry, on_drop };
+	const struct entry_sink sink = { f, on_known, on_begin, on_body, on_entry, on_drop };
 	static const char end[1024];
 	char path[128];
 	int r;

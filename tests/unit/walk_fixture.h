@@ -28,6 +28,7 @@ struct fixture {
 	void (*hook)(struct fixture *f, const char *path, bool piece);
 	bool first_piece;
 	const char *current; /* path from begin */
+	const char *known;   /* path that the sink says it has */
 	bool fail;	     /* the sink's entry fails */
 	bool no_python;	     /* fixture_compare leaves Python out */
 	struct walk_options options;
