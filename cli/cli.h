@@ -73,7 +73,7 @@ void cli_say(const struct cli *c, const char *fmt, ...) __attribute__((format(pr
 struct report cli_report(const struct cli *c, const char *label);
 /* End the progress line. */
 void cli_report_end(void);
-/* The worse of two exit codes: the first of 5, 8, 7, 9, 6, 1, 3, 0. */
+/* The worse of two exit codes: the first of 5, 8, 7, 9, 6, 4, 1, 3, 0. */
 int cli_worse(int a, int b);
 /* Bytes of a path, printable: control bytes and invalid UTF-8 as \ooo.  Static buffer. */
 const char *cli_printable(const char *text);

@@ -144,7 +144,7 @@ void cli_report_end(void)
 
 int cli_worse(int a, int b)
 {
-	static const int order[] = { 5, 8, 7, 9, 6, 1, 3 };
+	static const int order[] = { 5, 8, 7, 9, 6, 4, 1, 3 };
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++)
 		if (a == order[i] || b == order[i])

@@ -15,6 +15,7 @@
 #include "base/interrupt.h"
 #include "base/report.h"
 #include "base/scope.h"
+#include "job/apart.h"
 #include "job/host.h"
 #include "job/select.h"
 #include "plan/config.h"
@@ -120,6 +121,8 @@ static int check_target(const struct run *r, struct err *e)
 			       "%s: still holds what an earlier --replace kept: delete it with "
 			       "restore %s --discard-previous, or move it away",
 			       previous, r->o->spec.name);
+	if (content == 1 && apart_from_target(r->c, r->target, e) < 0)
+		return -1;
 	used = place_in_use(r->target, &pid, e);
 	if (used < 0)
 		return -1;

@@ -17,6 +17,7 @@
 #include "base/interrupt.h"
 #include "base/report.h"
 #include "base/scope.h"
+#include "job/apart.h"
 #include "job/basis.h"
 #include "job/host.h"
 #include "job/parent.h"
@@ -46,6 +47,9 @@ struct run {
 	bool first;		 /* of its stream: what is done of it can be kept */
 	int64_t checkpoint_at;	 /* monotonic ms; 0: never */
 	enum stop stop;
+	const char **exclude;
+	struct walk_options walk;
+	struct apart apart;
 	struct entry_sink inner; /* the writer's */
 };
 
@@ -67,6 +71,7 @@ static void run_close(struct run *r)
 	scope_close(&r->lock_fd);
 	free(r->source);
 	free(r->single);
+	free(r->exclude);
 }
 
 /* Split PATH of a single file into its directory and base name. */
@@ -127,6 +132,29 @@ static int open_basis(struct run *r, struct err *e)
 	if (stream_keys_derive(r->h->key, p->stream.id, &r->keys, e) < 0)
 		return -1;
 	return basis_open(r->h, r->v, p, r->o->full || r->no_cache, r->o->report, &r->basis, e);
+}
+
+/* What the walk leaves out, and where it must not come. */
+static int set_walk(struct run *r, struct err *e)
+{
+	const struct config *c = r->h->config;
+
+	r->exclude = calloc(r->v->n_exclude + 1, sizeof(*r->exclude));
+	if (!r->exclude)
+		return err_memory(e);
+	for (size_t i = 0; i < r->v->n_exclude; i++)
+		r->exclude[i] = r->v->exclude[i];
+	/* What a restore into a mount point keeps there is not the volume's. */
+	r->exclude[r->v->n_exclude] = "/.volsnap-*";
+	r->walk = (struct walk_options){ .exclude = r->exclude,
+					 .n_exclude = r->v->n_exclude + 1,
+					 .one_file_system = r->v->one_file_system,
+					 .racy_window_ms = r->v->racy_window_ms,
+					 .scratch = c->state_dir,
+					 .report = r->o->report };
+	if (apart_from_source(c, r->v, r->root.source, &r->apart, &r->walk, e) == 0)
+		return 0;
+	return e->kind == ERR_CONFIG ? config_mistake(c, r->v, e) : -1;
 }
 
 static int open_writer(struct run *r, struct err *e)
@@ -220,20 +248,9 @@ static int walk_volume(struct run *r, struct entry_sink inner, const struct repo
 				   .body = sink_body,
 				   .entry = sink_entry,
 				   .drop = sink_drop };
-	auto_free const char **exclude = calloc(r->v->n_exclude + 1, sizeof(*exclude));
-	struct walk_options o = { .exclude = exclude,
-				  .n_exclude = r->v->n_exclude + 1,
-				  .one_file_system = r->v->one_file_system,
-				  .racy_window_ms = r->v->racy_window_ms,
-				  .scratch = r->h->config->state_dir,
-				  .report = report };
+	struct walk_options o = r->walk;
 
-	if (!exclude)
-		return err_memory(e);
-	for (size_t i = 0; i < r->v->n_exclude; i++)
-		exclude[i] = r->v->exclude[i];
-	/* What a restore into a mount point keeps there is not the volume's. */
-	exclude[r->v->n_exclude] = "/.volsnap-*";
+	o.report = report;
 	r->inner = inner;
 	return walk(r->source_fd, r->single, &o, &sink, t, e);
 }
@@ -264,8 +281,12 @@ static int choose_victims(struct run *r, struct err *e)
 
 static int run_walk(struct run *r, struct walk_totals *t, struct err *e)
 {
-	if (walk_volume(r, writer_sink(r->writer), r->o->report, t, e) < 0)
-		return r->stop != STOP_NOT ? -1 : err_in(e, "%s", r->v->name);
+	if (walk_volume(r, writer_sink(r->writer), r->o->report, t, e) < 0) {
+		if (r->stop != STOP_NOT)
+			return -1;
+		(void)err_in(e, "%s", r->v->name);
+		return e->kind == ERR_CONFIG ? config_mistake(r->h->config, r->v, e) : -1;
+	}
 	if (r->single && t->entries == 0)
 		return err_set(e, ERR_FAILED, "%s: %s could not be read", r->v->name, r->single);
 	return 0;
@@ -387,7 +408,7 @@ static int run_snapshot(struct run *r, struct snapshot_outcome *out, struct err 
 	enum stream_kind kind = STREAM_VOLUME;
 	struct walk_totals t = { .entries = 0 };
 
-	if (open_source(r, &kind, e) < 0 || open_state(r, kind, e) < 0)
+	if (open_source(r, &kind, e) < 0 || open_state(r, kind, e) < 0 || set_walk(r, e) < 0)
 		return -1;
 	if (parent_find(r->h, r->v, kind, r->state_fd, r->o->report, &r->parent, e) < 0)
 		return err_in(e, "%s", r->v->name);

@@ -218,3 +218,15 @@ char *config_source(const struct config *c, const struct config_volume *v)
 		return strdup(v->path);
 	return asprintf(&out, "%s/%s/_data", c->volumes_dir, v->name) < 0 ? NULL : out;
 }
+
+int config_mistake(const struct config *c, const struct config_volume *v, struct err *e)
+{
+	const struct config_section *s = c->table->sections;
+	size_t k = 0;
+
+	/* Volumes were counted in the order of their sections. */
+	while (s && !(config_table_is_volume(s) && &c->volumes[k++] == v))
+		s = s->next;
+	e->kind = ERR_CONFIG;
+	return s ? err_in(e, "%s:%zu", s->file->name, s->line) : -1;
+}

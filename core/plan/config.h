@@ -51,6 +51,9 @@ int config_load(const char *file, struct config *out, struct err *e);
 const struct config_volume *config_find(const struct config *c, const char *name);
 /* The directory (or file) of V: its path, or volumes_dir/NAME/_data.  malloc'ed. */
 char *config_source(const struct config *c, const struct config_volume *v);
+/* Put "FILE:LINE: " of the section of V, which is one of C's volumes, before the sentence in *e, as
+ * ERR_CONFIG; returns -1. */
+int config_mistake(const struct config *c, const struct config_volume *v, struct err *e);
 /* The configuration in force as an INI text, comments naming where each value came from
  * ("config show").  malloc'ed; NULL when memory is short.  Contains no secrets. */
 char *config_show(const struct config *c);

@@ -122,6 +122,20 @@ static int open_dir(int dirfd, const char *name)
 	return fd < 0 && errno == EPERM ? openat(dirfd, name, flags) : fd;
 }
 
+static int check_bars(const struct walker *w, const struct stat *st, struct err *e)
+{
+	for (size_t i = 0; i < w->o->n_bars; i++) {
+		const struct walk_bar *bar = &w->o->bars[i];
+
+		if (bar->dev == st->st_dev && bar->ino == st->st_ino)
+			return err_set(
+				e, ERR_CONFIG,
+				"%s: is %s: exclude = %s, or choose another place for it",
+				w->em.path, bar->what, w->em.path + 1);
+	}
+	return 0;
+}
+
 static int visit_dir(struct walker *w, int dirfd, const char *name,
 		     const struct stat *seen, struct err *e)
 {
@@ -137,6 +151,8 @@ static int visit_dir(struct walker *w, int dirfd, const char *name,
 		return emit_failed(&w->em, "fstat", errno, e);
 	if (st.st_ino != seen->st_ino || st.st_dev != seen->st_dev)
 		return emit_failed(&w->em, "open", ENOENT, e);
+	if (check_bars(w, &st, e) < 0)
+		return -1;
 	return visit_open_dir(w, fd, &st, e);
 }
 
@@ -177,6 +193,8 @@ static int walk_tree(struct walker *w, int root, struct err *e)
 	w->device = w->em.root_device = st.st_dev;
 	w->em.device = st.st_dev;
 	w->em.trusted = trust_file_system(fd);
+	if (check_bars(w, &st, e) < 0)
+		return -1;
 	r = visit_open_dir(w, fd, &st, e);
 	if (r > 0) /* the report says why */
 		return err_set(e, ERR_FAILED,

@@ -16,12 +16,21 @@ struct entry_sink;
 struct err;
 struct report;
 
+/* A directory that the walk refuses to enter: it ends with ERR_CONFIG where it comes to it.
+ * Known by device and inode, whatever links and bind mounts lead there. */
+struct walk_bar {
+	uint64_t dev, ino;
+	const char *what; /* "the store /var/backups/volsnap" */
+};
+
 struct walk_options {
 	const char *const *exclude; /* patterns, see match.h */
 	size_t n_exclude;
 	bool one_file_system;
 	uint64_t racy_window_ms;    /* an entry that changed less than this before it was read may
 				     * change unseen */
+	const struct walk_bar *bars;
+	size_t n_bars;
 	const char *scratch;	    /* directory for spill files (the state directory) */
 	const struct report *report;
 };

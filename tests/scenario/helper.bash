@@ -57,6 +57,14 @@ says() {
 	fi
 }
 
+# lacks TEXT: the last output does not have it.  (bash -e lets a negated command pass.)
+lacks() {
+	if grep -F -- "$1" <<<"$output"; then
+		echo "did not expect \"$1\""
+		return 1
+	fi
+}
+
 init_host() { vs -q init --paper "$T/paper" --yes; }
 same() { python3 "$ROOT/tests/compare.py" "$1" "$2"; }
 second_reader() { python3 "$ROOT/tests/reader.py" "$T/store" --key "$T/paper" "$@"; }

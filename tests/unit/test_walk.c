@@ -424,6 +424,24 @@ static void single(void **state)
 	assert_int_equal(fixture_walk(f, "nothing"), -1);
 }
 
+/* A barred directory ends the walk where it comes to it. */
+static void barred(void **state)
+{
+	struct fixture *f = *state;
+	struct walk_bar bar;
+	struct stat st;
+
+	fixture_shell(f, "mkdir -p tree/d/bar && touch tree/d/bar/x tree/e");
+	assert_int_equal(fstatat(f->tree, "d/bar", &st, 0), 0);
+	bar = (struct walk_bar){ st.st_dev, st.st_ino, "the store /x" };
+	f->options.bars = &bar;
+	f->options.n_bars = 1;
+	assert_int_equal(fixture_walk(f, NULL), -1);
+	assert_int_equal(f->err.kind, ERR_CONFIG);
+	assert_non_null(
+		strstr(f->err.text, "./d/bar: is the store /x: exclude = /d/bar,"));
+}
+
 /* A root that is gone fails the walk instead of making an empty snapshot. */
 static void root_gone(void **state)
 {
@@ -473,7 +491,7 @@ int main(void)
 		CASE(excluded),	      CASE(one_file_system),  CASE(limits),
 		CASE(attribute_name), CASE(header_too_large), CASE(acl_ids),
 		CASE(not_allowed),    CASE(single),	      CASE(root_gone),
-		CASE(sink_fails),     CASE(access_times),
+		CASE(sink_fails),     CASE(access_times),     CASE(barred),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
