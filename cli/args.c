@@ -170,6 +170,8 @@ int cli_config(struct cli *c, struct err *e)
 {
 	c->keys.key_file = cli_value(c, "--key");
 	c->keys.ask = ask_key;
+	c->notes = cli_notes(c);
+	c->keys.report = &c->notes;
 	return config_load(c->config_file, &c->config, e);
 }
 

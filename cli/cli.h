@@ -47,6 +47,7 @@ struct cli {
 	} options[CLI_ARGS_MAX];
 	struct config config;
 	struct host_options keys; /* filled from --key by cli_config */
+	struct report notes; /* of what the store says while it is opened */
 	unsigned long long wait_ms; /* filled from --wait by cli_wait */
 };
 
@@ -71,6 +72,8 @@ void cli_say(const struct cli *c, const char *fmt, ...) __attribute__((format(pr
 /* A report that prints notes and progress as -q, -v and the terminal ask; LABEL is put before
  * (borrowed).  One at a time. */
 struct report cli_report(const struct cli *c, const char *label);
+/* Only notes, before there is a label and progress. */
+struct report cli_notes(const struct cli *c);
 /* End the progress line. */
 void cli_report_end(void);
 /* The worse of two exit codes: the first of 5, 8, 7, 9, 6, 4, 1, 3, 0. */

@@ -122,7 +122,7 @@ static void print_progress(void *ctx, const struct progress *p)
 	(void)clock_gettime(CLOCK_MONOTONIC, &live.shown);
 }
 
-struct report cli_report(const struct cli *c, const char *label)
+struct report cli_notes(const struct cli *c)
 {
 	/* Notes and progress take the cli back as const; the interface has one void pointer. */
 	union {
@@ -130,11 +130,19 @@ struct report cli_report(const struct cli *c, const char *label)
 		void *out;
 	} ctx = { .in = c };
 
+	return (struct report){ .ctx = ctx.out, .note = print_note };
+}
+
+struct report cli_report(const struct cli *c, const char *label)
+{
+	struct report r = cli_notes(c);
+
 	live.cli = c;
 	live.label = label;
 	(void)clock_gettime(CLOCK_MONOTONIC, &live.begun);
 	live.shown = live.begun;
-	return (struct report){ .ctx = ctx.out, .note = print_note, .progress = print_progress };
+	r.progress = print_progress;
+	return r;
 }
 
 void cli_report_end(void)

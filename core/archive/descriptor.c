@@ -16,6 +16,7 @@
 #define VERSION 1
 #define SUITE 1
 #define HEAD_LEN 112
+#define AUTHORITY_AT 72
 #define GRANT_LEN 168
 #define LABEL_LEN 64
 #define GRANTS_MAX                                                                       \
@@ -252,6 +253,19 @@ static int get_tlvs(struct cursor *c, struct err *e)
 	if (!p || !cursor_done(c))
 		return damaged("lengths do not add up", e);
 	return tlv_fits(p, len) ? 0 : damaged("an extension this volsnap must know", e);
+}
+
+bool descriptor_signed(const uint8_t *p, size_t n, const uint8_t authority[32])
+{
+	uint8_t hash[32];
+
+	if (n < HEAD_LEN + CRYPTO_SIG_LEN || n > DESCRIPTOR_LEN_MAX ||
+	    memcmp(p, MAGIC, sizeof(MAGIC)) != 0 || p[10] != SUITE ||
+	    (authority && memcmp(p + AUTHORITY_AT, authority, 32) != 0))
+		return false;
+	crypto_b2("vs1.repo", NULL, 0, p, n - CRYPTO_SIG_LEN, hash, sizeof(hash));
+	return crypto_verify_hash(p + AUTHORITY_AT, "vs1.repo", NULL, 0, hash,
+				  p + n - CRYPTO_SIG_LEN);
 }
 
 int descriptor_decode(const uint8_t *p, size_t n, struct descriptor *out, struct err *e)

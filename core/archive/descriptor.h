@@ -10,6 +10,7 @@
 
 struct bytes;
 struct err;
+struct report;
 struct store;
 
 #define LABEL_MAX 63
@@ -46,14 +47,26 @@ int descriptor_encode(struct descriptor *d, const struct secret *authority_seed,
 		      struct bytes *out, struct err *e);
 /* Decode; checks structure and signature under the authority it names, not whom to trust. */
 int descriptor_decode(const uint8_t *p, size_t n, struct descriptor *out, struct err *e);
+/* Whether AUTHORITY (NULL: the one they name) signed these bytes as a descriptor, be it of a version
+ * that descriptor_decode does not know. */
+bool descriptor_signed(const uint8_t *p, size_t n, const uint8_t authority[32]);
 
-/* The descriptor in force in STORE: reads r/, follows the chain from the lowest epoch there is,
- * requires STORE_ID and AUTHORITY (ERR_STORE "not the expected store", ERR_DAMAGED on a bad
- * signature or chain) and an epoch of at least MIN_EPOCH (ERR_DAMAGED: older than seen before).
- * AUTHORITY NULL trusts whatever the descriptor names: only for showing. */
-int descriptor_load(struct store *store, const uint8_t store_id[16], const uint8_t authority[32],
-		    uint32_t min_epoch, struct descriptor *out, struct err *e);
-/* Put d (epoch, previous already set) into the store; 1 if that epoch exists already. */
+/* What a host knows of the descriptors that it believes. */
+struct descriptor_trust {
+	const uint8_t *store_id;  /* 16 bytes */
+	const uint8_t *authority; /* 32 bytes; NULL: whatever the first one names, only for showing */
+	uint32_t min_epoch;	  /* the newest one seen before */
+	const struct report *report; /* gets a warning for each file passed over; may be NULL */
+};
+/* The descriptor in force in STORE: reads r/ and follows the chain from the lowest epoch there is.
+ * A file that is not the descriptor, by this authority and of this store, that its name says is
+ * passed over: anybody may have put it there.  Where no other is left the error says why
+ * (ERR_STORE "not the expected store", ERR_DAMAGED).  One that was signed and is not understood, or
+ * does not continue the chain, is ERR_DAMAGED, and so is an end of the chain below min_epoch. */
+int descriptor_load(struct store *store, const struct descriptor_trust *t,
+		    struct descriptor *out, struct err *e);
+/* Put d (epoch, previous already set) into the store; 1 if that epoch exists already.
+ * ERR_DAMAGED if something else is in its place. */
 int descriptor_publish(struct store *store, struct descriptor *d,
 		       const struct secret *authority_seed, struct err *e);
 

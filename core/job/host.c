@@ -190,12 +190,19 @@ static int remember_epoch(struct host *h, struct err *e)
 int host_open(const struct config *c, const struct host_options *o, struct host *out,
 	      struct err *e)
 {
+	struct descriptor_trust trust = { .store_id = out->pin.store_id,
+					  .authority = out->pin.authority,
+					  .report = o->report };
+
 	*out = (struct host)HOST_EMPTY;
 	out->config = c;
-	if (load_pin(out, e) < 0 ||
-	    store_open(c->store_location, out->pin.store_id, &out->store, e) < 0 ||
-	    descriptor_load(out->store, out->pin.store_id, out->pin.authority, out->pin.epoch,
-			    &out->d, e) < 0 ||
+	if (load_pin(out, e) < 0) {
+		host_close(out);
+		return -1;
+	}
+	trust.min_epoch = out->pin.epoch;
+	if (store_open(c->store_location, out->pin.store_id, &out->store, e) < 0 ||
+	    descriptor_load(out->store, &trust, &out->d, e) < 0 ||
 	    remember_epoch(out, e) < 0 || load_keys(out, o, e) < 0) {
 		host_close(out);
 		return -1;

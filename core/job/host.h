@@ -11,6 +11,7 @@
 #include "plan/config.h"
 
 struct err;
+struct report;
 struct store;
 
 #define HOST_READERS_MAX 4
@@ -36,6 +37,7 @@ struct host_options {
 	 * person for the paper text; returns 1 if there is nobody to ask.  May be NULL. */
 	int (*ask)(void *ctx, struct bytes *text, struct err *e);
 	void *ask_ctx;
+	const struct report *report; /* gets warnings about the store; may be NULL */
 };
 
 /* Open pin, store, descriptor (a newer epoch is remembered in the pin), host key, and the reading

@@ -22,6 +22,9 @@
 static int store_of(const struct config *c, const struct key_pin *pin, struct err *e)
 {
 	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY;
+	struct descriptor_trust trust = { .store_id = pin->store_id,
+					  .authority = pin->authority,
+					  .min_epoch = 1 };
 	struct store *s = NULL;
 	uint8_t id[16];
 	int found = store_marker(c->store_location, id, e);
@@ -32,7 +35,7 @@ static int store_of(const struct config *c, const struct key_pin *pin, struct er
 		return 1;
 	if (store_open(c->store_location, id, &s, e) < 0)
 		return -1;
-	found = descriptor_load(s, id, pin->authority, 1, &d, e);
+	found = descriptor_load(s, &trust, &d, e);
 	store_free(s);
 	return found;
 }

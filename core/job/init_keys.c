@@ -115,15 +115,22 @@ int init_grant_host(struct descriptor *d, const struct init_keys *k, const char 
 	return grant_prune(d, &own, k->prune, e);
 }
 
-int init_open_store(const struct config *c, const struct secret *recovery, struct store **s,
-		    struct descriptor *d, struct err *e)
+int init_open_store(const struct config *c, const struct secret *recovery,
+		    const struct key_pin *pin, struct store **s, struct descriptor *d,
+		    struct err *e)
 {
 	uint8_t authority[32];
+	struct descriptor_trust trust = { .authority = authority, .min_epoch = 1 };
 
 	if (init_authority_public(recovery, authority, e) < 0 ||
 	    store_open(c->store_location, NULL, s, e) < 0)
 		return -1;
-	if (descriptor_load(*s, store_id(*s), authority, 1, d, e) == 0)
+	trust.store_id = store_id(*s);
+	/* Another store's pin says nothing; the caller refuses it. */
+	if (pin && memcmp(pin->store_id, trust.store_id, 16) == 0 &&
+	    memcmp(pin->authority, authority, 32) == 0)
+		trust.min_epoch = pin->epoch;
+	if (descriptor_load(*s, &trust, d, e) == 0)
 		return 0;
 	store_free(*s);
 	*s = NULL;

@@ -28,9 +28,11 @@ int init_grant_recovery(struct descriptor *d, const struct secret *recovery, str
 int init_grant_host(struct descriptor *d, const struct init_keys *k, const char *name,
 		    struct err *e);
 
-/* Open the configured store as RECOVERY's: ERR_KEY if its authority is another one's. */
-int init_open_store(const struct config *c, const struct secret *recovery, struct store **s,
-		    struct descriptor *d, struct err *e);
+/* Open the configured store as RECOVERY's: ERR_KEY if its authority is another one's.  PIN is what
+ * this host has seen of it (NULL: nothing), so that nobody signs what follows an older descriptor. */
+int init_open_store(const struct config *c, const struct secret *recovery,
+		    const struct key_pin *pin, struct store **s, struct descriptor *d,
+		    struct err *e);
 /* Sign and publish D as the next descriptor. */
 int init_publish(struct store *s, struct descriptor *d, const struct secret *recovery,
 		 struct err *e);

@@ -90,7 +90,7 @@ int init_join(const struct config *c, const struct secret *recovery, struct err 
 	int result;
 
 	if (dir < 0 || refuse_pin(dir, c, e) < 0 ||
-	    init_open_store(c, recovery, &s, &d, e) < 0)
+	    init_open_store(c, recovery, NULL, &s, &d, e) < 0)
 		return -1;
 	result = join_store(c, dir, s, &d, recovery, e);
 	store_free(s);
@@ -106,12 +106,10 @@ int init_import(const struct config *c, const struct secret *recovery, struct er
 	struct key_pin pin;
 	int result;
 
-	if (dir < 0 || init_open_store(c, recovery, &s, &d, e) < 0)
+	result = dir < 0 ? -1 : key_pin_load(dir, "store.pin", &pin, e);
+	if (result < 0 || init_open_store(c, recovery, result == 0 ? &pin : NULL, &s, &d, e) < 0)
 		return -1;
 	store_free(s);
-	result = key_pin_load(dir, "store.pin", &pin, e);
-	if (result < 0)
-		return -1;
 	if (result == 0 && (memcmp(pin.store_id, d.store_id, 16) != 0 ||
 			    memcmp(pin.authority, d.authority, 32) != 0))
 		return err_set(e, ERR_REFUSED, "%s: holds keys of another store: not replaced",
@@ -167,9 +165,10 @@ int init_seal(const struct config *c, const struct secret *recovery, bool prune,
 	auto_descriptor struct descriptor d = DESCRIPTOR_EMPTY;
 	auto_close int dir = keys_dir(c, e);
 	struct store *s = NULL;
-	int result;
+	struct key_pin pin;
+	int result = dir < 0 ? -1 : key_pin_load(dir, "store.pin", &pin, e);
 
-	if (dir < 0 || init_open_store(c, recovery, &s, &d, e) < 0)
+	if (result < 0 || init_open_store(c, recovery, result == 0 ? &pin : NULL, &s, &d, e) < 0)
 		return -1;
 	result = seal_store(c, dir, s, &d, recovery, prune, epoch, e);
 	store_free(s);
