@@ -74,7 +74,8 @@ static int show_entries(struct host *h, struct cli *c, const struct snapshot *x,
 	keys = host_reader_keys(h);
 	if (reader_open(h->store, &h->d, x->name, &keys, &r, e) < 0)
 		return -1;
-	while (more == 0 && (more = reader_next(r, &en, e)) == 0) {
+	/* Nobody wants the rest where the output is closed; main says so. */
+	while (more == 0 && !ferror(stdout) && (more = reader_next(r, &en, e)) == 0) {
 		if (pax_parse(en.header, en.header_len, &p, e) < 0)
 			more = -1;
 		else if (rows)

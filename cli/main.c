@@ -1,5 +1,5 @@
 /* volsnap: finds the command in the table and runs it. */
-#include <locale.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +10,34 @@
 
 static struct cli cli;
 
+/* Flush what was printed.  Who reads it through a pipe may have seen enough: then end of SIGPIPE,
+ * as other tools do, unless that was ignored (BEFORE) when we were started.  A code that says
+ * more than "done" stays. */
+static int end_output(int code, void (*before)(int))
+{
+	struct err e = ERR_EMPTY;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	(void)err_sys(&e, "write to standard output");
+	if (e.sys != EPIPE || before == SIG_IGN)
+		(void)cli_fail(&e);
+	else if (code == 0) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)raise(SIGPIPE);
+	}
+	return code ? code : (int)e.kind;
+}
+
 int main(int argc, char **argv)
 {
 	struct err e = ERR_EMPTY;
+	void (*before)(int);
 	int code;
 
 	/* No setlocale: header bytes must not depend on the locale. */
-	(void)signal(SIGPIPE, SIG_IGN);
+	before = signal(SIGPIPE, SIG_IGN);
 	if (cli_parse(&cli, argc, argv, &e) < 0)
 		return cli_fail(&e);
 	if (crypto_init(&e) < 0)
@@ -25,9 +46,5 @@ int main(int argc, char **argv)
 	code = cli.command->run(&cli);
 	cli_report_end();
 	config_free(&cli.config);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		(void)err_sys(&e, "write to standard output");
-		return cli_fail(&e);
-	}
-	return code;
+	return end_output(code, before);
 }

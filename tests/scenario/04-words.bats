@@ -95,3 +95,44 @@ load helper
 	says "copy"
 	expect 0 vs restore db@2 --to "$T/out"
 }
+
+# closed IGNORED command...: run with a closed pipe as standard output, SIGPIPE ignored or not;
+# prints what it said on stderr and its end as Python tells it.
+closed() {
+	python3 - "$@" <<-'PY'
+		import os, subprocess, sys
+		r, w = os.pipe()
+		os.close(r)
+		p = subprocess.run(sys.argv[2:], stdout=w, stderr=subprocess.PIPE, text=True,
+		                   restore_signals=sys.argv[1] == "no")
+		print(p.stderr + f"end {p.returncode}")
+	PY
+}
+
+@test "a reader that has seen enough ends a list quietly, and never an export" {
+	add_volume db
+	(cd "$H/volumes/db/_data" && touch $(seq 3000))
+	init_host
+	vs -q snapshot db
+	for c in "show db@1 --files" list "--json list" "config show" help; do
+		# shellcheck disable=SC2086 # words
+		expect 0 closed no "$VOLSNAP" $c
+		[ "$output" = "end -13" ] || { echo "$c: $output"; return 1; }
+		# shellcheck disable=SC2086 # words
+		expect 0 closed yes "$VOLSNAP" $c
+		says "standard output: Broken pipe"
+		says "end 1"
+	done
+	expect 0 closed no "$VOLSNAP" export db@1
+	says "Broken pipe"
+	says "end 1"
+	{ vs show db@1 --files 2>"$T/err" || echo $? >"$T/code"; } | head -1 >"$T/line"
+	[ "$(cat "$T/code")" = 141 ]
+	[ ! -s "$T/err" ]
+	expect 1 sh -c "$VOLSNAP list >/dev/full"
+	says "No space left"
+	# What was found out before comes first.
+	truncate -s -1 "$T"/store/s/*/*/*.vsf
+	expect 0 closed no "$VOLSNAP" list
+	says "end 5"
+}
