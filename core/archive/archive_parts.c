@@ -1,5 +1,6 @@
 #include "archive/archive_parts.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "archive/reader.h"
 #include "archive/tree.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/scope.h"
 
 #define NAME_ROOM 512 /* as struct part_reader has it */
@@ -247,11 +249,22 @@ static int all_open(struct archive_parts *a, const struct opening *o, const char
 	return 0;
 }
 
+/* Every part holds a descriptor. */
+static int too_many(const char *name, uint64_t limit, struct err *e)
+{
+	return err_set(e, ERR_FAILED,
+		       "%s: it and what it rests on are more files than this process may "
+		       "open (%llu): raise the limit (ulimit -n, or LimitNOFILE= of a "
+		       "systemd unit)",
+		       name, (unsigned long long)limit);
+}
+
 int archive_parts_open(struct archive_parts *a, struct store *store,
 		       const struct descriptor *d, const char *name,
 		       const struct reader_keys *keys, struct err *e)
 {
 	struct opening o = { .store = store, .d = d, .keys = keys };
+	uint64_t limit = file_raise_limit();
 	int result;
 
 	*a = (struct archive_parts){ .own = NULL };
@@ -263,7 +276,7 @@ int archive_parts_open(struct archive_parts *a, struct store *store,
 		return -1;
 	result = all_open(a, &o, name, e);
 	crypto_unlock(o.fk);
-	return result;
+	return result < 0 && e->sys == EMFILE ? too_many(name, limit, e) : result;
 }
 
 void archive_parts_close(struct archive_parts *a)

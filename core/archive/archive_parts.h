@@ -6,7 +6,7 @@
  * (reading rests on the segments' seals), and its segment buffers while it is not among
  * the two parts last read.  What stays is below 16 KiB a part, 8 of them the locked page
  * of its key: 1.3 MiB for 20 GB, 6.4 MiB for 100 GB.  Each part holds one file
- * descriptor. */
+ * descriptor: opening raises the soft limit of these to the hard one. */
 #ifndef ARCHIVE_ARCHIVE_PARTS_H
 #define ARCHIVE_ARCHIVE_PARTS_H
 

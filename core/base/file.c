@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -324,6 +325,21 @@ char *file_join(const char *a, const char *b)
 	char *out = NULL;
 
 	return asprintf(&out, "%s/%s", a, b) < 0 ? NULL : out;
+}
+
+uint64_t file_raise_limit(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return 0;
+	if (l.rlim_cur < l.rlim_max) {
+		struct rlimit raised = { .rlim_cur = l.rlim_max, .rlim_max = l.rlim_max };
+
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			l = raised;
+	}
+	return l.rlim_cur;
 }
 
 int file_temp(const char *dir, struct err *e)

@@ -47,6 +47,10 @@ int file_dir_has_entries(int dirfd, const char *except, struct err *e);
 /* malloc'ed "A/B"; NULL when memory is short. */
 char *file_join(const char *a, const char *b);
 
+/* Let this process open as many files as it may at all (RLIMIT_NOFILE: soft up to hard); returns how
+ * many. */
+uint64_t file_raise_limit(void);
+
 /* An unlinked temporary file in directory DIR (O_TMPFILE, or made and unlinked). */
 int file_temp(const char *dir, struct err *e);
 

@@ -7,10 +7,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/scope.h"
 #include "source/emit.h"
 #include "source/match.h"
@@ -18,7 +18,6 @@
 #include "source/trust.h"
 
 #define LISTS_MAX (1024 * 1024) /* bytes of name lists in memory, all levels together */
-#define FILES_WANTED 1024	/* open files: two a level, and room for others */
 
 struct walker {
 	struct emit em;
@@ -215,17 +214,6 @@ static int walk_single(struct walker *w, int root, const char *name, struct err 
 	return visit(w, root, name, e);
 }
 
-/* A soft limit below what the deepest tree takes is raised as far as it may be. */
-static void raise_file_limit(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= FILES_WANTED)
-		return;
-	l.rlim_cur = l.rlim_max < FILES_WANTED ? l.rlim_max : FILES_WANTED;
-	(void)setrlimit(RLIMIT_NOFILE, &l);
-}
-
 int walk(int root, const char *single, const struct walk_options *o,
 	 const struct entry_sink *sink, struct walk_totals *out, struct err *e)
 {
@@ -241,7 +229,8 @@ int walk(int root, const char *single, const struct walk_options *o,
 	w->em.path[0] = '.';
 	w->path_len = 1;
 	w->depth = 1;
-	raise_file_limit();
+	/* Two a level, and room for others: more than some shells allow at first. */
+	(void)file_raise_limit();
 	if (emit_open(&w->em, e) == 0)
 		r = single ? walk_single(w, root, single, e) : walk_tree(w, root, e);
 	emit_close(&w->em);
