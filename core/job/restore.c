@@ -99,12 +99,31 @@ static int open_snapshot(struct run *r, struct err *e)
 	return reader_open(r->host.store, &r->host.d, r->snapshot->name, &keys, &r->reader, e);
 }
 
+static int check_unused(const struct run *r, struct err *e)
+{
+	bool partial = false;
+	pid_t pid = 0;
+	int used = place_in_use(r->target, &pid, &partial, e);
+
+	if (used < 0)
+		return -1;
+	if (used == 1)
+		return err_set(e, ERR_REFUSED,
+			       "%s: in use by a container (process %d): stop it first", r->target,
+			       (int)pid);
+	if (partial && !r->place) /* once, before the work */
+		report_note(r->o->report, NOTE_WARNING, NULL,
+			    "%s: not every process may be looked at: a container that uses it "
+			    "would not be noticed (root sees them all)",
+			    r->target);
+	return 0;
+}
+
 /* What protects the data that is there. */
 static int check_target(const struct run *r, struct err *e)
 {
 	auto_free char *previous = NULL;
-	pid_t pid = 0;
-	int used, content = place_has_content(r->target, e);
+	int content = place_has_content(r->target, e);
 
 	if (content < 0)
 		return -1;
@@ -123,14 +142,7 @@ static int check_target(const struct run *r, struct err *e)
 			       previous, r->o->spec.name);
 	if (content == 1 && apart_from_target(r->c, r->target, e) < 0)
 		return -1;
-	used = place_in_use(r->target, &pid, e);
-	if (used < 0)
-		return -1;
-	if (used == 1)
-		return err_set(e, ERR_REFUSED,
-			       "%s: in use by a container (process %d): stop it first", r->target,
-			       (int)pid);
-	return 0;
+	return check_unused(r, e);
 }
 
 /* A named volume that was never there: its directory, as engines make it. */

@@ -9,8 +9,9 @@
 struct err;
 
 /* Whether the directory (or file) PATH is mounted in a mount namespace other than ours, by a scan of
- * /proc/PID/mountinfo: 1 and *pid, 0 not, -1 failed. */
-int place_in_use(const char *path, pid_t *pid, struct err *e);
+ * /proc/PID/mountinfo: 1 and *pid, 0 not, -1 failed.  *PARTIAL: not every process may be looked
+ * at, so 0 means only that nobody was seen. */
+int place_in_use(const char *path, pid_t *pid, bool *partial, struct err *e);
 
 /* A new tree beside the directory PATH that it will replace.
  *

@@ -37,6 +37,7 @@ struct wanted {
 	char home[PATH_MAX]; /* root of our "/", with its device before it */
 	ino_t seen[SEEN_MAX];
 	size_t n_seen;
+	bool partial; /* a process could not be looked at */
 };
 
 /* Mountinfo writes space, tab, newline and backslash as \ooo. */
@@ -187,7 +188,7 @@ static bool is_new(struct wanted *w, const char *pid)
 	return true;
 }
 
-/* Processes come and go, and some are not for us to read: those are passed over. */
+/* Processes come and go, which is no matter; some are not for us to read (hidepid). */
 static bool check_process(struct wanted *w, const char *pid, char *line)
 {
 	char name[64];
@@ -198,8 +199,10 @@ static bool check_process(struct wanted *w, const char *pid, char *line)
 		return false;
 	(void)snprintf(name, sizeof(name), "/proc/%.20s/mountinfo", pid);
 	f = fopen(name, "re");
-	if (!f)
+	if (!f) {
+		w->partial |= errno == EACCES || errno == EPERM;
 		return false;
+	}
 	used = process_uses(f, w, line);
 	(void)fclose(f);
 	return used;
@@ -214,6 +217,8 @@ static int scan(struct wanted *w, char *line, pid_t *pid, struct err *e)
 	if (!d)
 		return err_sys(e, "read /proc");
 	(void)is_new(w, "self");
+	/* Where others' processes are not even listed, the first one is not. */
+	w->partial = access("/proc/1", F_OK) < 0;
 	while (!used && (de = readdir(d)) != NULL) {
 		if (!check_process(w, de->d_name, line))
 			continue;
@@ -224,16 +229,20 @@ static int scan(struct wanted *w, char *line, pid_t *pid, struct err *e)
 	return used;
 }
 
-int place_in_use(const char *path, pid_t *pid, struct err *e)
+int place_in_use(const char *path, pid_t *pid, bool *partial, struct err *e)
 {
 	auto_free struct wanted *w = calloc(1, sizeof(*w));
 	auto_free char *line = malloc(LINE), *real = realpath(path, NULL);
+	int used;
 
+	*partial = false;
 	if (!real)
 		return errno == ENOENT ? 0 : err_sys(e, "%s", path);
 	if (!w || !line)
 		return err_memory(e);
 	if (find_wanted(real, w, line, e) < 0)
 		return -1;
-	return scan(w, line, pid, e);
+	used = scan(w, line, pid, e);
+	*partial = w->partial;
+	return used;
 }

@@ -168,3 +168,17 @@ load helper
 	[ "$status" = 9 ]
 	says "in use"
 }
+
+@test "who may not look at all processes is told that a user would not be noticed" {
+	add_volume db
+	touch "$H/volumes/db/_data/a"
+	init_host
+	vs -q snapshot db
+	chown -R 65534:65534 "$T"
+	expect 0 unshare -m sh -c "mount -t proc -o hidepid=2 proc /proc &&
+		setpriv --reuid 65534 --regid 65534 --clear-groups \
+		'$VOLSNAP' restore db@1 --replace --dry-run"
+	says "would not be noticed"
+	expect 0 vs restore db@1 --replace --dry-run
+	lacks "would not be noticed"
+}

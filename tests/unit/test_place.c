@@ -574,81 +574,6 @@ static void refuses_what_would_stop_halfway(void **state)
 	check_nothing_left();
 }
 
-/* Fork a process in its own mount namespace that does SETUP and waits; its pid. */
-static pid_t other_namespace(const char *setup)
-{
-	int ready[2];
-	char c;
-	pid_t pid;
-
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	if (pid == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || unshare(CLONE_NEWNS) < 0 ||
-		    system(setup) != 0)
-			_exit(1);
-		(void)!write(ready[1], "x", 1);
-		(void)pause();
-		_exit(0);
-	}
-	(void)close(ready[1]);
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	(void)close(ready[0]);
-	return pid;
-}
-
-static void end(pid_t pid)
-{
-	(void)kill(pid, SIGKILL);
-	(void)waitpid(pid, NULL, 0);
-}
-
-/* A bind of the volume, or of a part of it, in another namespace is a use; a namespace
- * without one, or with one of a neighbour, is not. */
-static void sees_users(void **state)
-{
-	char setup[500];
-	pid_t pid, found = 0;
-
-	(void)state;
-	run("mkdir -p '%s/dir' '%s2' '%s/at'", path, path, scratch);
-	assert_int_equal(place_in_use(path, &found, &err), 0);
-	(void)snprintf(setup, sizeof(setup), "mount --bind %s2 %s/at", path, scratch);
-	pid = other_namespace(setup);
-	assert_int_equal(place_in_use(path, &found, &err), 0);
-	end(pid);
-	(void)snprintf(setup, sizeof(setup), "mount --bind %s/dir %s/at", path, scratch);
-	pid = other_namespace(setup);
-	assert_int_equal(place_in_use(path, &found, &err), 1);
-	assert_int_equal(found, pid);
-	end(pid);
-	(void)snprintf(setup, sizeof(setup), "mount --bind %s %s/at", path, scratch);
-	pid = other_namespace(setup);
-	assert_int_equal(place_in_use(path, &found, &err), 1);
-	assert_int_equal(found, pid);
-	end(pid);
-	assert_int_equal(place_in_use(path, &found, &err), 0);
-	assert_int_equal(place_in_use("/nonexistent/x", &found, &err), 0);
-}
-
-/* The copy of a mounted volume in a sandboxed service is no use; at another place it is.
- */
-static void knows_copies(void **state)
-{
-	char setup[500];
-	pid_t pid, found = 0;
-
-	(void)state;
-	run("mkdir %s/at", scratch);
-	pid = other_namespace("true");
-	assert_int_equal(place_in_use(path, &found, &err), 0);
-	end(pid);
-	(void)snprintf(setup, sizeof(setup), "mount --bind %s %s/at", path, scratch);
-	pid = other_namespace(setup);
-	assert_int_equal(place_in_use(path, &found, &err), 1);
-	end(pid);
-}
-
 #define BESIDE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define MOUNTED(f) cmocka_unit_test_setup_teardown(f, set_up_mount, tear_down)
 
@@ -667,7 +592,6 @@ int main(void)
 		BESIDE(names_previous_of_data),
 		BESIDE(follows_a_link_at_path),
 		BESIDE(replaces_a_file),
-		BESIDE(sees_users),
 		MOUNTED(keeps_previous),
 		MOUNTED(fills_what_is_empty),
 		MOUNTED(fills_a_mount),
@@ -675,7 +599,6 @@ int main(void)
 		MOUNTED(removes_what_was_given_up),
 		MOUNTED(refuses_what_would_stop_halfway),
 		MOUNTED(survives_cuts),
-		MOUNTED(knows_copies),
 	};
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
