@@ -86,6 +86,7 @@ int cli_ask(const char *prompt, bool secret, unsigned lines, struct bytes *out, 
 /* ---- the shape of numbers (format.c); static buffers, four in turn ---- */
 const char *cli_size(unsigned long long bytes);	   /* "1.4 GiB" */
 const char *cli_time(long long ms);		   /* "2026-11-24 02:30" local */
+const char *cli_time_s(long long s);		   /* the same, of seconds */
 const char *cli_time_rfc3339(long long ms);	   /* "2026-11-24T02:30:00Z" */
 const char *cli_duration(unsigned long long ms);   /* "3.2 s", "4 min 10 s" */
 const char *cli_count(unsigned long long n);	   /* "12,345" */

@@ -18,12 +18,12 @@ static void mode_text(const struct pax *p, char out[11])
 
 	out[0] = type_letters[p->type];
 	for (int i = 0; i < 9; i++)
-		out[1 + i] = p->mode & (1u << (8 - i)) ? bits[i] : '-';
-	if (p->mode & 04000)
+		out[1 + i] = p->shown_mode & (1u << (8 - i)) ? bits[i] : '-';
+	if (p->shown_mode & 04000)
 		out[3] = out[3] == 'x' ? 's' : 'S';
-	if (p->mode & 02000)
+	if (p->shown_mode & 02000)
 		out[6] = out[6] == 'x' ? 's' : 'S';
-	if (p->mode & 01000)
+	if (p->shown_mode & 01000)
 		out[9] = out[9] == 'x' ? 't' : 'T';
 	out[10] = '\0';
 }
@@ -33,8 +33,8 @@ static void print_entry(const struct pax *p)
 	char mode[11];
 
 	mode_text(p, mode);
-	(void)printf("%s %6" PRIu64 " %6" PRIu64 " %10s  %s  %s", mode, p->uid, p->gid,
-		     cli_size(p->size), cli_time((long long)p->mtime * 1000),
+	(void)printf("%s%c%6" PRIu64 " %6" PRIu64 " %10s  %s  %s", mode, p->has_acl ? '+' : ' ',
+		     p->uid, p->gid, cli_size(p->size), cli_time_s(p->mtime),
 		     cli_printable(p->path));
 	if (p->type == PAX_LINK || p->type == PAX_SYMLINK)
 		(void)printf(" -> %s", cli_printable(p->target));
@@ -49,7 +49,8 @@ static struct json *entry_json(const struct pax *p)
 
 	json_text(o, "path", p->path);
 	json_text(o, "type", types[p->type]);
-	json_number(o, "mode", p->mode);
+	json_number(o, "mode", p->shown_mode);
+	json_truth(o, "acl", p->has_acl);
 	json_number(o, "uid", p->uid);
 	json_number(o, "gid", p->gid);
 	json_number(o, "size", p->size);

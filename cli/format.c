@@ -28,9 +28,9 @@ const char *cli_size(unsigned long long bytes)
 	return out;
 }
 
-const char *cli_time(long long ms)
+const char *cli_time_s(long long s)
 {
-	time_t t = (time_t)(ms / 1000);
+	time_t t = (time_t)s;
 	char *out = next_room();
 	struct tm tm;
 
@@ -38,6 +38,8 @@ const char *cli_time(long long ms)
 		(void)snprintf(out, ROOM, "?");
 	return out;
 }
+
+const char *cli_time(long long ms) { return cli_time_s(ms / 1000); }
 
 const char *cli_time_rfc3339(long long ms)
 {

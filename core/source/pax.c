@@ -207,6 +207,7 @@ static int parse_owner(const uint8_t *b, const struct pax_records *r, struct pax
 	if (!field_unsigned(b + AT_MODE, LEN_ID, &mode) || mode > 07777)
 		return damaged(e, "bad mode");
 	out->mode = (uint32_t)mode;
+	out->shown_mode = r->has_mask ? (out->mode & ~070U) | r->mask << 3 : out->mode;
 	if ((!r->has_uid && !field_unsigned(b + AT_UID, LEN_ID, &out->uid)) ||
 	    (!r->has_gid && !field_unsigned(b + AT_GID, LEN_ID, &out->gid)))
 		return damaged(e, "bad owner");

@@ -23,6 +23,7 @@ struct pax {
 					    slash; the root is "." */
 	char target[ENTRY_PATH_MAX + 3]; /* of a link (form of path) or symlink (as is) */
 	uint32_t mode;			 /* 12 bits */
+	uint32_t shown_mode; /* as stat has it: the mask of an ACL in place of the group's bits */
 	uint64_t uid, gid;
 	int64_t mtime;
 	uint32_t mtime_ns;

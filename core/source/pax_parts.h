@@ -15,7 +15,8 @@ struct pax_records {
 	size_t path_len, link_len, sparse_name_len;
 	bool has_size, has_uid, has_gid, has_mtime, has_major, has_minor, has_real;
 	bool sparse_major, sparse_minor;
-	bool has_xattr, has_acl, has_flags;
+	bool has_xattr, has_acl, has_flags, has_mask;
+	uint32_t mask; /* of the access ACL */
 	uint64_t size, uid, gid, real_size, major, minor;
 	int64_t mtime;
 	uint32_t mtime_ns;

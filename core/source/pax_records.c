@@ -106,6 +106,24 @@ static bool mark(bool *seen)
 	return first;
 }
 
+/* The mask in "user::rw-,group::r--,mask::rw-,...", as libarchive writes an ACL. */
+static void read_mask(const struct value *v, struct pax_records *r)
+{
+	static const char word[] = "mask::";
+	const size_t n = sizeof(word) - 1;
+
+	for (size_t i = 0; i + n + 3 <= v->n; i++) {
+		const uint8_t *bits = v->p + i + n;
+
+		if ((i > 0 && v->p[i - 1] != ',') || memcmp(v->p + i, word, n) != 0)
+			continue;
+		r->has_mask = true;
+		r->mask = (bits[0] == 'r' ? 4U : 0) | (bits[1] == 'w' ? 2U : 0) |
+			  (bits[2] == 'x' ? 1U : 0);
+		return;
+	}
+}
+
 static bool read_schily(const struct value *key, const struct value *v,
 			struct pax_records *r)
 {
@@ -120,6 +138,8 @@ static bool read_schily(const struct value *key, const struct value *v,
 		return value_number(v, &ignored);
 	if (value_is(key, "SCHILY.fflags"))
 		return mark(&r->has_flags);
+	if (value_is(key, "SCHILY.acl.access"))
+		read_mask(v, r);
 	if (value_is(key, "SCHILY.acl.access") || value_is(key, "SCHILY.acl.default"))
 		return r->has_acl = true;
 	if (key_starts(key, "SCHILY.xattr."))

@@ -270,3 +270,54 @@ load helper
 	expect 0 vs restore db@latest --replace
 	same "$T/original" "$d"
 }
+
+@test "show says modes as ls does, also where an ACL's mask stands for the group" {
+	add_volume db
+	d=$H/volumes/db/_data
+	touch "$d/plain" "$d/named" "$d/masked"
+	mkdir "$d/inherits"
+	chmod 640 "$d/named" "$d/masked"
+	setfacl -m u:1234:rwx "$d/named"
+	setfacl -m g:9:rwx,m::r "$d/masked"
+	setfacl -d -m u:7:rwx "$d/inherits"
+	chmod 2755 "$d/inherits"
+	init_host
+	vs -q snapshot db
+	for f in plain named masked inherits; do
+		vs show db@1 --files | grep "  \./$f\$" >"$T/line"
+		want=$(stat -c %A "$d/$f")
+		[ $f = plain ] || want="$want+"
+		[ "$(cut -d' ' -f1 <"$T/line")" = "$want" ] || { echo "not $want:"; cat "$T/line"; return 1; }
+	done
+	vs --json show db@1 --files >"$T/json"
+	python3 - "$T/json" "$d" <<-'PY'
+		import json, os, sys
+		for f in json.load(open(sys.argv[1]))["files"]:
+		    mode = os.stat(os.path.join(sys.argv[2], f["path"])).st_mode & 0o7777
+		    assert f["mode"] == mode, f
+		    assert f["acl"] == (f["path"] not in (".", "./plain")), f
+	PY
+	# The group entry itself, under the mask, comes back all the same.
+	expect 0 vs restore db@1 --to "$T/out"
+	same "$d" "$T/out"
+}
+
+@test "a time that no calendar has goes out, is shown, and comes back" {
+	mkdir "$T/far"
+	mount -t tmpfs none "$T/far" || skip "no mount here"
+	touch -d @9000000000000000000 "$T/far/x"
+	printf '[bind far]\npath = %s\n' "$T/far" >>"$H/conf"
+	init_host
+	run vs snapshot far
+	umount "$T/far"
+	[ "$status" = 0 ]
+	expect 0 vs show far@1 --files
+	says "?  ./x"
+	vs --json show far@1 --files | grep -q '"mtime": 9000000000000000000'
+	mount -t tmpfs none "$T/far"
+	run vs restore far@1 --to "$T/far/out"
+	stat -c %Y "$T/far/out/x" >"$T/time"
+	umount "$T/far"
+	[ "$status" = 0 ]
+	[ "$(cat "$T/time")" = 9000000000000000000 ]
+}
