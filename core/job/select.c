@@ -167,8 +167,10 @@ static int recall(struct select *s, off_t at, void *out, size_t n, struct err *e
 static int rewrite(struct select *s, const uint8_t *header, size_t n, const char *path,
 		   const char *target, struct err *e)
 {
+	struct pax_change change = { .path = path, .target = target };
+
 	s->rewritten.len = 0;
-	if (pax_rewrite(header, n, path, target, &s->rewritten, e) < 0)
+	if (pax_rewrite(header, n, &change, &s->rewritten, e) < 0)
 		return -1;
 	s->current.header = s->rewritten.p;
 	s->current.header_len = s->rewritten.len;

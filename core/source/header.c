@@ -2,21 +2,26 @@
  * after the header of an entry that has one, the writer is closed and made anew (1 us).
  * Closing wants to write zeros for the whole body; the callback refuses the first of them
  * and that ends it. (archive_write_fail would do as well, but leaks.)  Writing no data
- * makes it write the sparse map. */
+ * makes it write the sparse map.
+ *
+ * It writes -1.5 seconds as "-2.5", which no other tar takes so: such a time is written
+ * anew. */
 #include "source/header.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/entry.h"
 #include "base/err.h"
+#include "source/pax_rewrite.h"
 
 struct header {
 	struct archive *a;
-	struct bytes out;
+	struct bytes out, anew;
 	bool too_large, no_memory;
 	bool closing; /* nothing is kept any more */
 };
@@ -78,7 +83,22 @@ void header_free(struct header *h)
 		return;
 	writer_close(h);
 	bytes_free(&h->out);
+	bytes_free(&h->anew);
 	free(h);
+}
+
+/* In POSIX the sign is the whole number's, fraction and all. */
+static int set_time(struct header *h, time_t sec, long nsec, struct err *e)
+{
+	char text[40];
+	struct pax_change change = { .mtime = text };
+	int n = snprintf(text, sizeof(text), "-%lld.%09ld", -(long long)(sec + 1),
+			 1000000000 - nsec);
+
+	while (text[n - 1] == '0')
+		text[--n] = '\0';
+	h->anew.len = 0;
+	return pax_rewrite(h->out.p, h->out.len, &change, &h->anew, e);
 }
 
 int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p,
@@ -110,5 +130,12 @@ int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p
 	}
 	*p = h->out.p;
 	*n = h->out.len;
+	if (archive_entry_mtime(entry) >= 0 || archive_entry_mtime_nsec(entry) == 0)
+		return 0;
+	if (set_time(h, archive_entry_mtime(entry), archive_entry_mtime_nsec(entry), e) <
+	    0)
+		return -1;
+	*p = h->anew.p;
+	*n = h->anew.len;
 	return 0;
 }

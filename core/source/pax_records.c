@@ -32,8 +32,8 @@ static bool read_number(const struct value *v, bool *seen, uint64_t *out)
 	return value_number(v, out);
 }
 
-/* Seconds, maybe negative, and a fraction.  libarchive puts the sign before the seconds
- * alone: -5.25 from it is 250 ms after -5, and so it is read here. */
+/* Seconds, maybe negative, and a fraction.  The sign is that of both, so -5.25 is 750 ms
+ * after -6. */
 static bool value_time(const struct value *v, int64_t *sec, uint32_t *ns)
 {
 	const uint8_t *p = v->p, *end = v->p + v->n;
@@ -50,6 +50,10 @@ static bool value_time(const struct value *v, int64_t *sec, uint32_t *ns)
 		return false;
 	for (; p < end && *p >= '0' && *p <= '9'; p++, unit /= 10)
 		*ns += (uint32_t)(*p - '0') * unit;
+	if (negative && *ns > 0) {
+		*sec -= 1;
+		*ns = 1000000000 - *ns;
+	}
 	return p == end;
 }
 

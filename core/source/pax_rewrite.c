@@ -41,13 +41,15 @@ static bool key_is(const uint8_t *record, size_t n, const char *key)
 	       memcmp(blank + 1, key, len) == 0 && blank[1 + len] == '=';
 }
 
-static bool replaced(const uint8_t *record, size_t n, const char *path, const char *target)
+static bool replaced(const uint8_t *record, size_t n, const struct pax_change *change)
 {
-	return (path && (key_is(record, n, "path") || key_is(record, n, "GNU.sparse.name"))) ||
-	       (target && key_is(record, n, "linkpath"));
+	return (change->path &&
+		(key_is(record, n, "path") || key_is(record, n, "GNU.sparse.name"))) ||
+	       (change->target && key_is(record, n, "linkpath")) ||
+	       (change->mtime && key_is(record, n, "mtime"));
 }
 
-static int copy_records(const uint8_t *p, size_t n, const char *path, const char *target,
+static int copy_records(const uint8_t *p, size_t n, const struct pax_change *change,
 			struct bytes *out, bool *sparse, struct err *e)
 {
 	for (size_t at = 0; at < n;) {
@@ -58,7 +60,7 @@ static int copy_records(const uint8_t *p, size_t n, const char *path, const char
 		if (len == 0 || len > n - at)
 			return err_set(e, ERR_DAMAGED, "bad record in a pax header");
 		*sparse |= key_is(p + at, len, "GNU.sparse.name");
-		if (!replaced(p + at, len, path, target) &&
+		if (!replaced(p + at, len, change) &&
 		    bytes_append(out, p + at, len, e) < 0)
 			return -1;
 		at += len;
@@ -89,7 +91,18 @@ static void set_size(uint8_t block[BLOCK], size_t size)
 	memcpy(block + 148, text, 7);
 }
 
-int pax_rewrite(const uint8_t *header, size_t n, const char *path, const char *target,
+static int put_records(const struct pax_change *change, bool sparse, struct bytes *out,
+		       struct err *e)
+{
+	if (change->path &&
+	    put_record(out, sparse ? "GNU.sparse.name" : "path", change->path, e) < 0)
+		return -1;
+	if (change->target && put_record(out, "linkpath", change->target, e) < 0)
+		return -1;
+	return change->mtime ? put_record(out, "mtime", change->mtime, e) : 0;
+}
+
+int pax_rewrite(const uint8_t *header, size_t n, const struct pax_change *change,
 		struct bytes *out, struct err *e)
 {
 	auto_bytes struct bytes records = BYTES_EMPTY;
@@ -103,11 +116,8 @@ int pax_rewrite(const uint8_t *header, size_t n, const char *path, const char *t
 	padded = (size + BLOCK - 1) / BLOCK * BLOCK;
 	if (size > n || padded > n - 2 * BLOCK)
 		return err_set(e, ERR_DAMAGED, "bad size of a pax header");
-	if (copy_records(header + BLOCK, size, path, target, &records, &sparse, e) < 0)
-		return -1;
-	if (path && put_record(&records, sparse ? "GNU.sparse.name" : "path", path, e) < 0)
-		return -1;
-	if (target && put_record(&records, "linkpath", target, e) < 0)
+	if (copy_records(header + BLOCK, size, change, &records, &sparse, e) < 0 ||
+	    put_records(change, sparse, &records, e) < 0)
 		return -1;
 	memcpy(block, header, BLOCK);
 	set_size(block, records.len);

@@ -1,5 +1,5 @@
-/* Gives an entry's header blocks another path or link target: a file that is restored or exported
- * under its second name because its first is not selected. */
+/* Gives an entry's header blocks another path or link target (a file that is restored or exported
+ * under its second name because its first is not selected), or another time. */
 #ifndef SOURCE_PAX_REWRITE_H
 #define SOURCE_PAX_REWRITE_H
 
@@ -9,9 +9,13 @@
 struct bytes;
 struct err;
 
-/* Append to OUT the header blocks of HEADER (N bytes that pax_parse accepted) with PATH and TARGET
- * in place of its own; NULL keeps what is there. */
-int pax_rewrite(const uint8_t *header, size_t n, const char *path, const char *target,
+/* What is put in place of a header's own; NULL keeps what is there. */
+struct pax_change {
+	const char *path, *target, *mtime;
+};
+
+/* Append to OUT the header blocks of HEADER (N bytes, with an extended header) with CHANGE made. */
+int pax_rewrite(const uint8_t *header, size_t n, const struct pax_change *change,
 		struct bytes *out, struct err *e);
 
 #endif

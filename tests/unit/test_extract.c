@@ -458,7 +458,8 @@ static void keeps_far_dates(void **state)
 	for (int i = 0; i < 4; i++) {
 		(void)snprintf(name, sizeof(name), "./t%d", i);
 		entry(name, AE_IFREG, 0600, 0);
-		archive_entry_set_mtime(ae, dates[i], 5);
+		/* fractions before 1970: test_header.c */
+		archive_entry_set_mtime(ae, dates[i], dates[i] < 0 ? 0 : 5);
 		send_entry();
 	}
 	entry("./far", AE_IFREG, 0600, 0);
@@ -469,7 +470,7 @@ static void keeps_far_dates(void **state)
 	for (int i = 0; i < 4; i++) {
 		(void)snprintf(name, sizeof(name), "t%d", i);
 		assert_int_equal(stat_of(name).st_mtim.tv_sec, dates[i]);
-		assert_int_equal(stat_of(name).st_mtim.tv_nsec, 5);
+		assert_int_equal(stat_of(name).st_mtim.tv_nsec, dates[i] < 0 ? 0 : 5);
 	}
 }
 

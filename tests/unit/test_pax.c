@@ -129,6 +129,9 @@ static struct archive_entry *random_entry(struct want *want, enum pax_type kind)
 	archive_entry_set_uid(ae, ids[roll(7)]);
 	archive_entry_set_gid(ae, ids[roll(7)]);
 	archive_entry_set_mtime(ae, random_time(), roll(2) ? (long)roll(1000000000) : 0);
+	/* With a fraction libarchive has its own way before 1970: test_header.c. */
+	if (archive_entry_mtime(ae) < 0)
+		archive_entry_set_mtime(ae, archive_entry_mtime(ae), 0);
 	random_kind(ae, want, kind);
 	if (roll(4) == 0)
 		archive_entry_xattr_add_entry(ae, "user.x", "a\0=\n7 b", 7);
