@@ -22,6 +22,7 @@
 #include "job/host.h"
 #include "job/parent.h"
 #include "plan/level.h"
+#include "source/place.h"
 #include "source/walk.h"
 #include "store/store.h"
 
@@ -410,6 +411,9 @@ static int run_snapshot(struct run *r, struct snapshot_outcome *out, struct err 
 
 	if (open_source(r, &kind, e) < 0 || open_state(r, kind, e) < 0 || set_walk(r, e) < 0)
 		return -1;
+	/* Half of one tree and half of another is nobody's volume. */
+	if (!r->single && place_settle(r->source, e) < 0)
+		return err_in(e, "%s", r->v->name);
 	if (parent_find(r->h, r->v, kind, r->state_fd, r->o->report, &r->parent, e) < 0)
 		return err_in(e, "%s", r->v->name);
 	if (open_basis(r, e) < 0 || choose_victims(r, e) < 0 || open_writer(r, e) < 0)

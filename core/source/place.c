@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -21,6 +22,7 @@ struct place {
 	bool file;    /* the tree is for one file */
 	bool settled; /* the new tree is no more ours to remove */
 	int fd;
+	int lock; /* on it, not shared with whom FD is given to: ends with this process */
 	char name[PLACE_NAME_MAX + 1]; /* of the new tree; empty before there is one */
 };
 
@@ -46,9 +48,14 @@ static int begin(struct place *p, const char *path, struct err *e)
 		return err_set(e, ERR_REFUSED, "%s: is %sa directory", path,
 			       p->file ? "" : "not ");
 	if (p->spot.kind != PLACE_MOUNT)
-		return place_beside_begin(&p->spot, p->name, &p->fd, e);
-	(void)snprintf(p->name, sizeof(p->name), "%s", PLACE_MOUNT_NEW);
-	return place_mount_begin(&p->spot, &p->fd, e);
+		status = place_beside_begin(&p->spot, p->name, &p->fd, e);
+	else {
+		(void)snprintf(p->name, sizeof(p->name), "%s", PLACE_MOUNT_NEW);
+		status = place_mount_begin(&p->spot, &p->fd, e);
+	}
+	if (status == 0 && place_spot_lock(p->fd, ".", &p->lock) > 0)
+		return place_spot_busy(&p->spot, e);
+	return status;
 }
 
 static int begin_kind(const char *path, bool file, struct place **out, struct err *e)
@@ -58,7 +65,7 @@ static int begin_kind(const char *path, bool file, struct place **out, struct er
 	if (!p)
 		return err_memory(e);
 	p->file = file;
-	p->fd = -1;
+	p->fd = p->lock = -1;
 	p->spot.dir = -1;
 	if (begin(p, path, e) < 0) {
 		place_free(p);
@@ -103,8 +110,8 @@ void place_free(struct place *p)
 		return;
 	if (p->name[0] && !p->settled)
 		(void)file_remove_tree(p->spot.dir, p->name, &ignored);
-	if (p->fd >= 0)
-		(void)close(p->fd);
+	scope_close(&p->fd);
+	scope_close(&p->lock);
 	place_spot_close(&p->spot);
 	free(p);
 }
@@ -115,6 +122,16 @@ int place_recover(const char *path, struct err *e)
 	int status = place_spot_find(path, &s, e);
 
 	return status == 0 ? recover(&s, e) : status < 0 ? -1 : 0;
+}
+
+int place_settle(const char *path, struct err *e)
+{
+	auto_spot struct place_spot s = { .dir = -1 };
+	int status = place_spot_find(path, &s, e);
+
+	if (status != 0)
+		return status < 0 ? -1 : 0;
+	return s.kind == PLACE_MOUNT ? place_mount_settle(&s, e) : 0;
 }
 
 char *place_previous(const char *path)
@@ -157,6 +174,24 @@ int place_has_content(const char *path, struct err *e)
 				     : dir_has_content(s.path, e);
 }
 
+/* In a mount point the root's time is the volume's, and what we kept there is not. */
+static int remove_previous(const struct place_spot *s, struct err *e)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	bool known = false;
+	struct stat st;
+
+	if (s->kind == PLACE_MOUNT && fstat(s->dir, &st) == 0) {
+		times[1] = st.st_mtim;
+		known = true;
+	}
+	if (file_remove_tree(s->dir, s->previous, e) < 0)
+		return -1;
+	if (known)
+		(void)futimens(s->dir, times);
+	return 0;
+}
+
 int place_discard(const char *path, struct err *e)
 {
 	auto_spot struct place_spot s = { .dir = -1 };
@@ -164,8 +199,11 @@ int place_discard(const char *path, struct err *e)
 
 	if (status != 0)
 		return status;
+	/* What a crash left may be it, or a part of it. */
+	if (recover(&s, e) < 0)
+		return -1;
 	has = place_spot_has(s.dir, s.previous, e);
 	if (has <= 0)
 		return has < 0 ? -1 : 1;
-	return file_remove_tree(s.dir, s.previous, e);
+	return remove_previous(&s, e);
 }

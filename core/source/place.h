@@ -35,15 +35,18 @@ int place_commit(struct place *p, bool keep_previous, struct err *e);
 /* Removes the new tree if it was not committed. */
 void place_free(struct place *p);
 
-/* Complete or undo what a crash left at PATH. */
+/* Complete or undo what a crash left at PATH.  ERR_REFUSED while another restore into it runs. */
 int place_recover(const char *path, struct err *e);
+/* For who is about to read PATH: complete what a crash left halfway there.  In a mount point also
+ * ERR_REFUSED while a restore into it runs, since that may come to moving its children. */
+int place_settle(const char *path, struct err *e);
 /* Path of the previous tree: ".volsnap-previous" beside a `_data` directory or (mount point) inside
  * PATH; ".volsnap-previous.<base>" beside others.  malloc'ed. */
 char *place_previous(const char *path);
 /* 1: PATH holds anything, in a mount point other than our own ".volsnap-*" names and an empty
  * lost+found, or is a file; 0: empty or absent. */
 int place_has_content(const char *path, struct err *e);
-/* Remove the previous tree; 1: there is none. */
+/* Remove the previous tree, after a recovery; 1: there is none. */
 int place_discard(const char *path, struct err *e);
 
 #endif

@@ -201,10 +201,13 @@ int place_beside_commit_file(const struct place_spot *s, const char *name, bool 
 static int recover_new(const struct place_spot *s, const char *name,
 		       unsigned long long number, struct err *e)
 {
+	auto_close int lock = -1;
 	struct stat st;
 
 	if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
+	if (place_spot_lock(s->dir, name, &lock) > 0)
+		return place_spot_busy(s, e);
 	if (number != 0 && number != (unsigned long long)st.st_ino)
 		return keep_previous(s, name, e);
 	/* Number 0 is from before it was ever filled. */

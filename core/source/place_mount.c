@@ -263,12 +263,29 @@ static int remove_cut_journal(void *ctx, int dir, const char *name, struct err *
 		       : 0;
 }
 
+int place_mount_settle(const struct place_spot *s, struct err *e)
+{
+	auto_close int lock = -1;
+	int has;
+
+	if (place_spot_lock(s->dir, PLACE_MOUNT_NEW, &lock) > 0)
+		return place_spot_busy(s, e);
+	scope_close(&lock);
+	lock = -1;
+	has = place_spot_has(s->dir, PLACE_MOUNT_JOURNAL, e);
+	return has > 0 ? place_mount_recover(s, e) : has;
+}
+
 int place_mount_recover(const struct place_spot *s, struct err *e)
 {
 	struct place_root root = { .mode = 0 };
+	auto_close int lock = -1;
 	bool down = false;
-	int none = read_journal(s, &down, &root, e);
+	int none;
 
+	if (place_spot_lock(s->dir, PLACE_MOUNT_NEW, &lock) > 0)
+		return place_spot_busy(s, e);
+	none = read_journal(s, &down, &root, e);
 	if (none < 0 || each_child(s->dir, remove_cut_journal, NULL, e) < 0)
 		return -1;
 	if (none == 0)

@@ -36,6 +36,12 @@ bool place_spot_own(const char *name);
 /* 1: NAME in DIR is there; 0: not. */
 int place_spot_has(int dir, const char *name, struct err *e);
 
+/* Lock the new tree NAME in DIR, as a running restore does with its own: 0 and *fd, which holds it
+ * (-1: there is no such tree); 1: another has it. */
+int place_spot_lock(int dir, const char *name, int *fd);
+/* ERR_REFUSED: a restore into PATH is running. */
+int place_spot_busy(const struct place_spot *s, struct err *e);
+
 /* A rename that takes immutable and append-only flags off for the moment.  EXCHANGE: both
  * names change their places.  1: the file system cannot exchange. */
 int place_move(int from, const char *name, int to, const char *as, bool exchange,
@@ -56,6 +62,7 @@ int place_beside_recover(const struct place_spot *s, struct err *e);
 int place_mount_begin(const struct place_spot *s, int *fd, struct err *e);
 int place_mount_commit(const struct place_spot *s, bool keep, bool *begun, struct err *e);
 int place_mount_recover(const struct place_spot *s, struct err *e);
+int place_mount_settle(const struct place_spot *s, struct err *e);
 /* 1: has children that are not ours (an empty lost+found is nobody's). */
 int place_mount_has_content(int dir, struct err *e);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +37,24 @@ int place_spot_has(int dir, const char *name, struct err *e)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
 	return errno == ENOENT ? 0 : err_sys(e, "stat %s", name);
+}
+
+int place_spot_lock(int dir, const char *name, int *fd)
+{
+	*fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* Where locks cannot be had at all, it goes as it went without them. */
+	if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	(void)close(*fd);
+	*fd = -1;
+	return 1;
+}
+
+int place_spot_busy(const struct place_spot *s, struct err *e)
+{
+	return err_set(e, ERR_REFUSED,
+		       "%s: another restore into it is running: wait for its end",
+		       s->path);
 }
 
 /* PATH without links; of one that is not there, its parent without links.  1: no parent.
