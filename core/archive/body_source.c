@@ -2,7 +2,6 @@
 
 #include "archive/frame.h"
 #include "archive/frame_source.h"
-#include "archive/tree.h"
 #include "base/err.h"
 
 int body_source_open(struct body_source *b, struct frame_source *frames,
@@ -19,37 +18,47 @@ void body_source_close(struct body_source *b)
 	*b = (struct body_source){ .frames = NULL };
 }
 
-/* Lay open the extent that holds AT: the one after the open one without asking the tree
- * anew. */
-static int extent_open(struct body_source *b, uint64_t at, struct err *e)
+int body_source_find(struct body_source *b, uint64_t at, struct err *e)
 {
-	const struct unpacked *u = NULL;
+	bool next = b->x.length > 0 && at == b->at + b->x.length;
 	struct extent x;
 	uint64_t skip = 0;
-	bool next = b->n > 0 && at == b->at + b->n;
 	int found;
 
-	b->n = 0; /* until all is well */
+	if (b->x.length > 0 && at >= b->at && at - b->at < b->x.length)
+		return 0;
+	b->x.length = 0; /* until all is well */
+	b->p = NULL;
 	found = next ? tree_walker_next(b->walker, &x, e)
 		     : tree_walker_seek(b->walker, at, &x, &skip, e);
 	if (found == 1)
 		return err_set(e, ERR_DAMAGED, "the content ends too early");
-	if (found < 0 || frame_source_get(b->frames, TREE_BODY, &x, &u, e) < 0)
+	if (found < 0)
 		return -1;
+	b->x = x;
 	b->at = at - skip;
-	b->p = u->plain + u->content_at + x.offset;
-	b->n = x.length;
+	return 0;
+}
+
+int body_source_load(struct body_source *b, const struct extent *x, const uint8_t **p,
+		     struct err *e)
+{
+	const struct unpacked *u = NULL;
+
+	b->p = NULL; /* its frame may make room */
+	if (frame_source_get(b->frames, TREE_BODY, x, &u, e) < 0)
+		return -1;
+	*p = u->plain + u->content_at + x->offset;
 	return 0;
 }
 
 int body_source_get(struct body_source *b, uint64_t at, const uint8_t **p, size_t *n,
 		    struct err *e)
 {
-	bool open = b->n > 0 && at >= b->at && at - b->at < b->n;
-
-	if (!open && extent_open(b, at, e) < 0)
+	if (body_source_find(b, at, e) < 0 ||
+	    (!b->p && body_source_load(b, &b->x, &b->p, e) < 0))
 		return -1;
 	*p = b->p + (at - b->at);
-	*n = b->n - (size_t)(at - b->at);
+	*n = b->x.length - (size_t)(at - b->at);
 	return 0;
 }

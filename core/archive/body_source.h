@@ -5,19 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "archive/tree.h"
+
 struct err;
 struct frame_source;
-struct tree_ref;
-struct tree_walker;
 
 struct body_source {
 	struct frame_source *frames; /* borrowed */
 	struct tree_walker *walker;
 	uint64_t length;
-	/* the extent that lies open; n = 0: none */
+	/* the extent that was found last; x.length = 0: none */
+	struct extent x;
 	uint64_t at;
-	const uint8_t *p;
-	size_t n;
+	const uint8_t *p; /* its bytes; NULL: not loaded */
 };
 
 /* Free with body_source_close, also when opening failed. */
@@ -28,5 +28,13 @@ void body_source_close(struct body_source *b);
  * next call. */
 int body_source_get(struct body_source *b, uint64_t at, const uint8_t **p, size_t *n,
 		    struct err *e);
+
+/* ---- for those who choose the order ---- */
+/* Find the extent that holds AT < b->length: b->x, which begins at b->at.  The one after the
+ * last one is found without asking the tree anew. */
+int body_source_find(struct body_source *b, uint64_t at, struct err *e);
+/* The bytes of X, which was found before: x->length at *p, valid until the next call. */
+int body_source_load(struct body_source *b, const struct extent *x, const uint8_t **p,
+		     struct err *e);
 
 #endif

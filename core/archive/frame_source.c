@@ -19,8 +19,7 @@ int frame_source_open(struct frame_source *f, struct archive_parts *parts,
 		return err_memory(e);
 	f->unpacker = unpacker_new(e);
 	f->head.frame = f->unpacker ? unpacked_new(e) : NULL;
-	f->body.frame = f->head.frame ? unpacked_new(e) : NULL;
-	return f->body.frame ? 0 : -1;
+	return f->head.frame ? 0 : -1;
 }
 
 void frame_source_close(struct frame_source *f)
@@ -28,7 +27,8 @@ void frame_source_close(struct frame_source *f)
 	free(f->packed);
 	unpacker_free(f->unpacker);
 	unpacked_free(f->head.frame);
-	unpacked_free(f->body.frame);
+	for (size_t i = 0; i < FRAME_SOURCE_BODIES; i++)
+		unpacked_free(f->bodies[i].frame);
 	*f = (struct frame_source){ .parts = NULL };
 }
 
@@ -50,6 +50,10 @@ static int slot_load(struct frame_source *f, struct frame_slot *s, enum record_t
 	struct record rec;
 
 	s->loaded = false;
+	if (!s->frame)
+		s->frame = unpacked_new(e);
+	if (!s->frame)
+		return -1;
 	if (archive_parts_get(f->parts, at, &r, e) < 0 ||
 	    record_load(r, at->offset, type, f->unpacker, f->packed, s->frame->plain,
 			&rec, e) < 0)
@@ -58,13 +62,34 @@ static int slot_load(struct frame_source *f, struct frame_slot *s, enum record_t
 		return name_record(r, at, e);
 	s->at = *at;
 	s->loaded = true;
+	f->decoded += type == RECORD_BODY;
 	return 0;
+}
+
+/* Where the BODY frame at AT lies, or a slot for it: an empty one, or that whose last use is
+ * longest ago. */
+static struct frame_slot *body_slot(struct frame_source *f, const struct record_place *at)
+{
+	struct frame_slot *best = &f->bodies[0];
+
+	for (size_t i = 0; i < FRAME_SOURCE_BODIES; i++) {
+		struct frame_slot *s = &f->bodies[i];
+
+		if (s->loaded && same_place(&s->at, at)) {
+			best = s;
+			break;
+		}
+		if (best->loaded && (!s->loaded || s->used < best->used))
+			best = s;
+	}
+	best->used = ++f->uses;
+	return best;
 }
 
 int frame_source_get(struct frame_source *f, enum tree_stream stream,
 		     const struct extent *x, const struct unpacked **out, struct err *e)
 {
-	struct frame_slot *s = stream == TREE_HEAD ? &f->head : &f->body;
+	struct frame_slot *s = stream == TREE_HEAD ? &f->head : body_slot(f, &x->at);
 	enum record_type type = stream == TREE_HEAD ? RECORD_HEAD : RECORD_BODY;
 	struct err ignored = ERR_EMPTY;
 	struct part_reader *r = NULL;

@@ -1,5 +1,6 @@
-/* Extents and nodes turned into checked bytes: one unpacked HEAD frame and one unpacked
- * BODY frame are kept, since neighbouring extents mostly lie in one frame. */
+/* Extents and nodes turned into checked bytes: one unpacked HEAD frame is kept, and the
+ * BODY frames last used, since neighbouring extents mostly lie in one frame, or take turns
+ * between the old frame of a file and those with its changes. */
 #ifndef ARCHIVE_FRAME_SOURCE_H
 #define ARCHIVE_FRAME_SOURCE_H
 
@@ -14,10 +15,13 @@ struct err;
 struct unpacked;
 struct unpacker;
 
+#define FRAME_SOURCE_BODIES 4
+
 struct frame_slot {
-	struct unpacked *frame;
+	struct unpacked *frame; /* NULL: not needed yet */
 	struct record_place at;
 	bool loaded;
+	uint64_t used; /* when, by the count of f->uses */
 };
 
 struct frame_source {
@@ -25,7 +29,9 @@ struct frame_source {
 	const uint8_t *id_key;	     /* borrowed */
 	struct unpacker *unpacker;
 	uint8_t *packed;
-	struct frame_slot head, body;
+	struct frame_slot head, bodies[FRAME_SOURCE_BODIES];
+	uint64_t uses;
+	uint64_t decoded; /* BODY frames unpacked so far */
 };
 
 /* Free with frame_source_close, also when opening failed. */

@@ -12,6 +12,7 @@
 
 #include "archive/archive_parts.h"
 #include "archive/body_source.h"
+#include "archive/body_window.h"
 #include "archive/crypto.h"
 #include "archive/frame.h"
 #include "archive/frame_source.h"
@@ -36,6 +37,8 @@ struct reader {
 	struct archive_parts parts;
 	struct frame_source frames;
 	struct body_source body;
+	struct body_window window; /* of the body being read by reader_body_any */
+	bool windowed;
 	struct heads heads;
 	struct stream_keys *keys;
 	struct root root;
@@ -109,6 +112,7 @@ void reader_free(struct reader *r)
 	if (!r)
 		return;
 	tree_walker_free(r->heads.walker);
+	body_window_free(&r->window);
 	body_source_close(&r->body);
 	frame_source_close(&r->frames);
 	archive_parts_close(&r->parts);
@@ -133,7 +137,7 @@ int reader_rewind(struct reader *r, struct err *e)
 		return err_in(e, "%s", final_part(r)->name);
 	tree_walker_free(r->heads.walker);
 	r->heads = (struct heads){ .walker = fresh };
-	r->broken = false;
+	r->broken = r->windowed = false;
 	r->next_no = r->body_used = r->body_at = r->body_end = r->checked = 0;
 	return 0;
 }
@@ -220,6 +224,13 @@ static int entry_take(struct reader *r, struct reader_entry *en, struct err *e)
 	return 0;
 }
 
+static int body_failed(const struct reader *r, struct err *e)
+{
+	return r->next_no == 0
+		       ? -1
+		       : err_in(e, "entry %llu", (unsigned long long)r->next_no - 1);
+}
+
 /* With check_all: decode what was passed over. */
 static int check_passed(struct reader *r, struct err *e)
 {
@@ -228,10 +239,7 @@ static int check_passed(struct reader *r, struct err *e)
 
 	while (r->check_all && r->checked < r->body_used) {
 		if (body_source_get(&r->body, r->checked, &p, &n, e) < 0)
-			return r->next_no == 0
-				       ? -1
-				       : err_in(e, "entry %llu",
-						(unsigned long long)r->next_no - 1);
+			return body_failed(r, e);
 		r->checked += n;
 	}
 	return 0;
@@ -275,10 +283,18 @@ int reader_next(struct reader *r, struct reader_entry *en, struct err *e)
 	r->broken = found < 0;
 	r->body_at = found == 0 ? en->body_at : 0;
 	r->body_end = found == 0 ? en->body_at + en->body_len : 0;
+	r->windowed = false;
 	return found;
 }
 
 /* ---- bodies ---- */
+
+/* The bytes FROM to TO were decoded. */
+static void body_checked(struct reader *r, uint64_t from, uint64_t to)
+{
+	if (from <= r->checked && r->checked < to)
+		r->checked = to;
+}
 
 int reader_body(struct reader *r, const uint8_t **p, size_t *n, struct err *e)
 {
@@ -287,15 +303,30 @@ int reader_body(struct reader *r, const uint8_t **p, size_t *n, struct err *e)
 	if (left == 0)
 		return 1;
 	if (body_source_get(&r->body, r->body_at, p, n, e) < 0)
-		return r->next_no == 0 ? -1
-				       : err_in(e, "entry %llu",
-						(unsigned long long)r->next_no - 1);
+		return body_failed(r, e);
 	if (*n > left)
 		*n = (size_t)left;
-	if (r->body_at <= r->checked && r->checked < r->body_at + *n)
-		r->checked = r->body_at + *n;
+	body_checked(r, r->body_at, r->body_at + *n);
 	r->body_at += *n;
 	return 0;
+}
+
+int reader_body_any(struct reader *r, uint64_t *at, const uint8_t **p, size_t *n,
+		    struct err *e)
+{
+	int found;
+
+	if (!r->windowed)
+		body_window_begin(&r->window, &r->body, r->body_at,
+				  r->body_end - r->body_at);
+	r->windowed = true;
+	found = body_window_next(&r->window, at, p, n, e);
+	if (found < 0)
+		return body_failed(r, e);
+	if (found == 1)
+		body_checked(r, r->body_at, r->body_end);
+	*at -= found == 0 ? r->body_at : 0;
+	return found;
 }
 
 int reader_body_from(struct reader *r, uint64_t at, uint64_t len, struct err *e)
@@ -305,5 +336,6 @@ int reader_body_from(struct reader *r, uint64_t at, uint64_t len, struct err *e)
 			       "a place beyond the end of all content is asked for");
 	r->body_at = at;
 	r->body_end = at + len;
+	r->windowed = false;
 	return 0;
 }

@@ -44,8 +44,11 @@ int reader_rewind(struct reader *r, struct err *e);
 /* Next bytes of the current entry's body, in place: *p is valid until the next call; returns 0
  * with *n > 0, or 1 when the body is at its end. */
 int reader_body(struct reader *r, const uint8_t **p, size_t *n, struct err *e);
-/* Make reader_body give LEN bytes of the body stream from AT on, in place of the current entry's:
- * a file whose content another entry owns (a hard link restored without its first name). */
+/* The same in the order that takes the least decoding, all of it in the end: the bytes lie at *at
+ * of the body.  For one body either this or reader_body. */
+int reader_body_any(struct reader *r, uint64_t *at, const uint8_t **p, size_t *n, struct err *e);
+/* Make reader_body, or reader_body_any, give LEN bytes of the body stream from AT on, in place
+ * of the current entry's: a file whose content another entry owns (a hard link restored without its first name). */
 int reader_body_from(struct reader *r, uint64_t at, uint64_t len, struct err *e);
 /* Decode and check all of the body stream, gaps too, or only what entries ask for.  With ALL,
  * reader_next decodes what was passed over.  Default: not. */

@@ -9,7 +9,7 @@
 #include "base/interrupt.h"
 #include "base/report.h"
 #include "base/scope.h"
-#include "job/restore.h"
+#include "job/content.h"
 #include "job/select.h"
 
 #define TAR_BLOCK 512
@@ -80,7 +80,7 @@ static int put_at(void *ctx, uint64_t offset, const uint8_t *p, size_t n, struct
 
 static int put_file(struct reader *r, const struct selected *s, struct out *o, struct err *e)
 {
-	if (restore_content(r, &s->pax, put_at, o, e) < 0)
+	if (content_send(r, &s->pax, CONTENT_IN_ORDER, put_at, o, e) < 0)
 		return -1;
 	return put_zeros(o, s->pax.size - o->file_at, e);
 }
@@ -88,7 +88,7 @@ static int put_file(struct reader *r, const struct selected *s, struct out *o, s
 static int put_entry(struct reader *r, const struct selected *s, struct out *o, struct err *e)
 {
 	if (out_put(o, s->header, s->header_len, e) < 0 ||
-	    restore_content(r, &s->pax, put_body, o, e) < 0)
+	    content_send(r, &s->pax, CONTENT_IN_ORDER, put_body, o, e) < 0)
 		return -1;
 	return out_put(o, NULL, (size_t)((TAR_BLOCK - s->pax.body_len % TAR_BLOCK) % TAR_BLOCK),
 		       e);

@@ -16,6 +16,7 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "job/apart.h"
+#include "job/content.h"
 #include "job/host.h"
 #include "job/select.h"
 #include "plan/config.h"
@@ -161,36 +162,6 @@ static int make_volume_dir(const struct run *r, struct err *e)
 	return file_make_dirs(parent, r->o->to ? 0755 : 0701, e);
 }
 
-int restore_content(struct reader *r, const struct pax *p, restore_data_fn *fn, void *ctx,
-		    struct err *e)
-{
-	struct pax_runs it = pax_runs(p);
-	uint64_t offset = 0, left = 0;
-	const uint8_t *data;
-	size_t n;
-	int end;
-
-	if (p->type != PAX_FILE)
-		return 0;
-	while ((end = reader_body(r, &data, &n, e)) == 0) {
-		while (n > 0) {
-			size_t now;
-
-			if (left == 0 && !pax_run(&it, &offset, &left))
-				return err_set(e, ERR_DAMAGED, "%s: more content than its size",
-					       p->path);
-			now = n < left ? n : (size_t)left;
-			if (now > 0 && fn(ctx, offset, data, now, e) < 0)
-				return -1;
-			data += now;
-			n -= now;
-			offset += now;
-			left -= now;
-		}
-	}
-	return end < 0 ? -1 : 0;
-}
-
 static int send_data(void *ctx, uint64_t offset, const uint8_t *p, size_t n, struct err *e)
 {
 	return interrupt_check(e) < 0 ? -1 : extract_data(ctx, offset, p, n, e);
@@ -205,7 +176,8 @@ static int send_entries(struct run *r, struct err *e)
 	while ((more = select_next(r->select, &s, e)) == 0) {
 		if (interrupt_check(e) < 0 ||
 		    extract_entry(r->extract, s.header, s.header_len, e) < 0 ||
-		    restore_content(r->reader, &s.pax, send_data, r->extract, e) < 0)
+		    content_send(r->reader, &s.pax, CONTENT_ANY_ORDER, send_data, r->extract,
+				 e) < 0)
 			return -1;
 		done.entries++;
 		done.bytes += s.pax.size;

@@ -55,12 +55,4 @@ char *restore_target(const struct config *c, const char *name);
 /* Delete the tree that --replace kept; 1: there is none. */
 int restore_discard(const struct config *c, const char *name, struct err *e);
 
-/* Send the selected entries' content, by file offset, to FN. */
-struct reader;
-struct pax;
-typedef int restore_data_fn(void *ctx, uint64_t offset, const uint8_t *p, size_t n,
-			    struct err *e);
-int restore_content(struct reader *r, const struct pax *p, restore_data_fn *fn, void *ctx,
-		    struct err *e);
-
 #endif

@@ -42,6 +42,13 @@ struct kit {
 
 extern struct kit kit;
 
+/* EXPR gives 0, or the test fails with the sentence in oops. */
+#define must(expr)                                                                       \
+	do {                                                                             \
+		if ((expr) != 0)                                                         \
+			fail_msg("%s: %s", #expr, oops.text);                            \
+	} while (0)
+
 /* For cmocka: an empty store for each test. */
 int kit_setup(void **state);
 int kit_teardown(void **state);
@@ -59,6 +66,8 @@ void kit_bytes(const struct fake *f, uint32_t salt, uint64_t at, uint8_t *out, s
 /* Write a snapshot of N entries as number SEQ. */
 struct writer_result kit_write(uint64_t seq, const struct archive_id *parent,
 			       const struct fake *f, size_t n, uint32_t max_segments);
+/* What ROOT of snapshot SEQ says, without trees and totals. */
+void kit_root(struct root *r, uint64_t seq);
 /* Name of a part (NO 0: the last) of an archive, in the store. */
 void kit_name(const struct archive_id *a, uint32_t no, char out[600]);
 /* The .vsf read with the reading key; asserts that it opens. */
@@ -74,7 +83,8 @@ struct craft {
 	uint64_t entries, body; /* what extent, tree and totals say */
 	struct record_place *head,
 		*tops; /* instead of where the HEAD frame, the trees lie */
-	const struct dependency *dep;
+	const struct dependency *dep; /* N_DEPS of them, or one */
+	size_t n_deps;
 	bool partial, bad_check, record_after_root, root_of_other_kind, bad_root_id,
 		bad_stanza;
 	const struct predecessor *predecessor;
