@@ -10,7 +10,9 @@
 #include "archive/tree.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/report.h"
 #include "base/scope.h"
+#include "store/store.h"
 
 #define NAME_ROOM 512 /* as struct part_reader has it */
 
@@ -18,6 +20,7 @@ struct opening {
 	struct store *store;
 	const struct descriptor *d;
 	const struct reader_keys *keys;
+	const struct report *salvage;
 	uint8_t *fk; /* of the archive being opened; locked */
 };
 
@@ -174,6 +177,15 @@ static int archive_begin(const struct opening *o, const char *name, struct archi
 	return 0;
 }
 
+/* Whether the loss that E tells of is borne; then it is reported. */
+static bool is_borne(const struct opening *o, const struct err *e)
+{
+	if (!o->salvage || (!store_file_fault(e) && e->kind != ERR_KEY))
+		return false;
+	report_note(o->salvage, NOTE_DAMAGED, NULL, "%s", e->text);
+	return true;
+}
+
 /* Open all other parts, and unlock all. */
 static int archive_finish(struct archive *x, const struct opening *o, struct err *e)
 {
@@ -181,9 +193,14 @@ static int archive_finish(struct archive *x, const struct opening *o, struct err
 
 	if (archive_parts_key(final, o->keys, o->fk, e) < 0)
 		return -1;
-	for (uint32_t i = 1; i < x->n; i++)
-		if (part_open(o, final, i, &x->parts[i - 1], e) < 0)
+	for (uint32_t i = 1; i < x->n; i++) {
+		if (part_open(o, final, i, &x->parts[i - 1], e) == 0)
+			continue;
+		if (!is_borne(o, e))
 			return -1;
+		part_reader_free(x->parts[i - 1]);
+		x->parts[i - 1] = NULL;
+	}
 	if (part_reader_unlock(final, o->fk, e) < 0)
 		return -1;
 	part_trim(final);
@@ -204,31 +221,48 @@ static void dependency_name(const struct part_reader *final, const struct archiv
 		       (unsigned long long)a->seq, id);
 }
 
-static int dependency_open(struct archive_parts *all, const struct opening *o,
-			   const struct archive_id *a, struct err *e)
+static int dependency_begin(struct archive_parts *all, const struct opening *o,
+			    const struct archive_id *a, struct archive **out,
+			    struct err *e)
 {
 	const struct part_reader *last, *final = archive_parts_final(all);
-	struct archive *x = NULL;
 	char name[NAME_ROOM];
 	int found;
 
 	dependency_name(final, a, name);
-	found = archive_begin(o, name, &x, e);
+	found = archive_begin(o, name, out, e);
 	if (found == 1)
 		return err_set(e, ERR_DAMAGED,
 			       "%s: snapshot %llu, on which it rests, is missing",
 			       final->name, (unsigned long long)a->seq);
-	if (found < 0 || !x)
+	if (found < 0)
 		return -1;
-	x->next = all->own->next;
-	all->own->next = x;
-	last = x->parts[x->n - 1];
+	last = (*out)->parts[(*out)->n - 1];
 	if (memcmp(last->trailer.hash, a->trailer_hash, 32) != 0 ||
 	    memcmp(last->header.stream.id, final->header.stream.id, 16) != 0)
 		return err_set(e, ERR_DAMAGED,
 			       "%s: is not the snapshot on which %s rests", name,
 			       final->name);
-	return archive_finish(x, o, e);
+	return archive_finish(*out, o, e);
+}
+
+static int dependency_open(struct archive_parts *all, const struct opening *o,
+			   const struct archive_id *a, struct err *e)
+{
+	struct archive *x = NULL;
+
+	if (dependency_begin(all, o, a, &x, e) < 0) {
+		archive_close(x);
+		if (!is_borne(o, e))
+			return -1;
+		x = calloc(1, sizeof(*x));
+		if (!x)
+			return err_memory(e);
+		x->seq = a->seq;
+	}
+	x->next = all->own->next;
+	all->own->next = x;
+	return 0;
 }
 
 static int all_open(struct archive_parts *a, const struct opening *o, const char *name,
@@ -261,9 +295,10 @@ static int too_many(const char *name, uint64_t limit, struct err *e)
 
 int archive_parts_open(struct archive_parts *a, struct store *store,
 		       const struct descriptor *d, const char *name,
-		       const struct reader_keys *keys, struct err *e)
+		       const struct reader_keys *keys, const struct report *salvage,
+		       struct err *e)
 {
-	struct opening o = { .store = store, .d = d, .keys = keys };
+	struct opening o = { .store = store, .d = d, .keys = keys, .salvage = salvage };
 	uint64_t limit = file_raise_limit();
 	int result;
 
@@ -327,6 +362,10 @@ int archive_parts_get(struct archive_parts *a, const struct record_place *at,
 	struct part_reader *r;
 	size_t i;
 
+	if (x && x->n == 0)
+		return err_set(e, ERR_DAMAGED,
+			       "%s: snapshot %llu, on which it rests, is lost",
+			       archive_parts_final(a)->name, (unsigned long long)at->seq);
 	if (!x || at->part < 1 || at->part > x->n)
 		return err_set(e, ERR_DAMAGED,
 			       "%s: leads to part %lu of snapshot %llu, on which it does "
@@ -334,6 +373,10 @@ int archive_parts_get(struct archive_parts *a, const struct record_place *at,
 			       archive_parts_final(a)->name, (unsigned long)at->part,
 			       (unsigned long long)at->seq);
 	r = x->parts[at->part - 1];
+	if (!r)
+		return err_set(e, ERR_DAMAGED, "%s: part %lu of snapshot %llu is lost",
+			       archive_parts_final(a)->name, (unsigned long)at->part,
+			       (unsigned long long)at->seq);
 	i = place_of(a, r);
 	if (a->awake[i] != r) {
 		if (a->awake[i])

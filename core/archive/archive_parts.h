@@ -18,6 +18,7 @@
 struct err;
 struct record_place;
 struct reader_keys;
+struct report;
 struct store;
 
 #define ARCHIVE_PARTS_AWAKE 2 /* parts with segment buffers */
@@ -25,8 +26,9 @@ struct store;
 struct archive {
 	struct archive *next;
 	uint64_t seq;
-	uint32_t n;
-	struct part_reader *parts[]; /* part 1 at [0]; the last has the final trailer */
+	uint32_t n; /* 0: it is lost */
+	/* part 1 at [0]; the last has the final trailer; NULL: it is lost */
+	struct part_reader *parts[];
 };
 
 struct archive_parts {
@@ -38,11 +40,14 @@ struct archive_parts {
 };
 
 /* Open all; NAME is the .vsf.  ERR_STORE if it is not there, ERR_DAMAGED if anything that
- * belongs to it is missing or does not fit, ERR_KEY if no key opens it.
+ * belongs to it is missing or does not fit, ERR_KEY if no key opens it.  With SALVAGE this
+ * holds for the last part alone: what else is missing, damaged or sealed to other keys is
+ * reported there (NOTE_DAMAGED), and asking for it is ERR_DAMAGED.
  * archive_parts_close in any case. */
 int archive_parts_open(struct archive_parts *a, struct store *store,
 		       const struct descriptor *d, const char *name,
-		       const struct reader_keys *keys, struct err *e);
+		       const struct reader_keys *keys, const struct report *salvage,
+		       struct err *e);
 void archive_parts_close(struct archive_parts *a);
 /* The snapshot's own last part. */
 struct part_reader *archive_parts_final(const struct archive_parts *a);

@@ -263,16 +263,6 @@ static void take_part(struct catalog_dir *d, const char *base,
 	check_whole(d, base, t, f);
 }
 
-/* What concerns this file, and not the store as a whole. */
-static bool is_files_fault(const struct err *e)
-{
-	return e->kind == ERR_DAMAGED ||
-	       (e->kind == ERR_STORE &&
-		(e->sys == EIO || e->sys == EBADMSG || e->sys == EUCLEAN ||
-		 e->sys == ENODATA || e->sys == ELOOP || e->sys == ENXIO ||
-		 e->sys == EACCES));
-}
-
 /* 1: it is gone meanwhile. */
 static int snapshot_open(struct catalog_dir *d, const char *base, bool is_dir,
 			 struct found *f, struct err *e)
@@ -293,12 +283,12 @@ static int snapshot_open(struct catalog_dir *d, const char *base, bool is_dir,
 	opened = part_reader_open(d->store, d->d, f->x.name, &r, &why);
 	if (opened == 0)
 		take_part(d, base, r, f);
-	else if (opened < 0 && is_files_fault(&why))
+	else if (opened < 0 && store_file_fault(&why))
 		damaged(f, why.text);
 	else if (opened < 0)
 		*e = why;
 	part_reader_free(r);
-	return opened < 0 && !is_files_fault(&why) ? -1 : opened == 1;
+	return opened < 0 && !store_file_fault(&why) ? -1 : opened == 1;
 }
 
 static int final_listed(struct catalog_dir *d, const char *base, bool is_dir,

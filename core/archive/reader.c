@@ -3,7 +3,8 @@
  * asked for only where somebody wants it.
  *
  * The list of entries is never resumed after an error in it: what follows could pass for
- * all. */
+ * all.  Who salvages is told how many entries are missing: what names a node or a frame
+ * of them says how many it holds, so the numbers behind them are right. */
 #include "archive/reader.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@
 #include "base/entry.h"
 #include "base/err.h"
 #include "base/wire.h"
+#include "store/store.h"
 
 #define BLOCK 512
 
@@ -42,7 +44,7 @@ struct reader {
 	struct heads heads;
 	struct stream_keys *keys;
 	struct root root;
-	bool check_all, broken;
+	bool check_all, broken, salvage;
 	uint64_t next_no;	    /* of the next entry */
 	uint64_t body_used;	    /* where the next entry's body begins */
 	uint64_t body_at, body_end; /* what reader_body still gives */
@@ -81,9 +83,11 @@ static int load_root(struct reader *r, struct err *e)
 }
 
 static int reader_setup(struct reader *r, struct store *store, const struct descriptor *d,
-			const char *name, const struct reader_keys *keys, struct err *e)
+			const char *name, const struct reader_keys *keys,
+			const struct report *salvage, struct err *e)
 {
-	if (archive_parts_open(&r->parts, store, d, name, keys, e) < 0 ||
+	r->salvage = salvage != NULL;
+	if (archive_parts_open(&r->parts, store, d, name, keys, salvage, e) < 0 ||
 	    load_root(r, e) < 0 ||
 	    frame_source_open(&r->frames, &r->parts, r->keys->id, e) < 0)
 		return -1;
@@ -92,19 +96,33 @@ static int reader_setup(struct reader *r, struct store *store, const struct desc
 	return reader_rewind(r, e);
 }
 
-int reader_open(struct store *store, const struct descriptor *d, const char *name,
-		const struct reader_keys *keys, struct reader **out, struct err *e)
+static int open_with(struct store *store, const struct descriptor *d, const char *name,
+		     const struct reader_keys *keys, const struct report *salvage,
+		     struct reader **out, struct err *e)
 {
 	struct reader *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return err_memory(e);
-	if (reader_setup(r, store, d, name, keys, e) < 0) {
+	if (reader_setup(r, store, d, name, keys, salvage, e) < 0) {
 		reader_free(r);
 		return -1;
 	}
 	*out = r;
 	return 0;
+}
+
+int reader_open(struct store *store, const struct descriptor *d, const char *name,
+		const struct reader_keys *keys, struct reader **out, struct err *e)
+{
+	return open_with(store, d, name, keys, NULL, out, e);
+}
+
+int reader_open_salvage(struct store *store, const struct descriptor *d, const char *name,
+			const struct reader_keys *keys, const struct report *report,
+			struct reader **out, struct err *e)
+{
+	return open_with(store, d, name, keys, report, out, e);
 }
 
 void reader_free(struct reader *r)
@@ -157,17 +175,20 @@ static int extent_next(struct reader *r, struct err *e)
 	struct extent x;
 	int found = tree_walker_next(h->walker, &x, e);
 
-	if (found != 0)
-		return found < 0 ? err_in(e, "%s: list of entries", final_part(r)->name)
-				 : 1;
+	if (found == 1)
+		return 1;
+	if (found < 0)
+		tree_walker_pass(h->walker, &x);
+	h->entries = x.entries;
+	h->body = x.body;
+	if (found < 0)
+		return err_in(e, "%s: list of entries", final_part(r)->name);
 	if (frame_source_get(&r->frames, TREE_HEAD, &x, &h->frame, e) < 0)
 		return -1;
 	h->chunk = 0;
 	while (h->frame->ends[h->chunk] <= x.offset)
 		h->chunk++; /* the check of the extent found it to cover whole chunks */
 	h->extent_end = x.offset + x.length;
-	h->entries = x.entries;
-	h->body = x.body;
 	return 0;
 }
 
@@ -224,7 +245,7 @@ static int entry_take(struct reader *r, struct reader_entry *en, struct err *e)
 	return 0;
 }
 
-static int body_failed(const struct reader *r, struct err *e)
+static int name_entry(const struct reader *r, struct err *e)
 {
 	return r->next_no == 0
 		       ? -1
@@ -239,7 +260,7 @@ static int check_passed(struct reader *r, struct err *e)
 
 	while (r->check_all && r->checked < r->body_used) {
 		if (body_source_get(&r->body, r->checked, &p, &n, e) < 0)
-			return body_failed(r, e);
+			return name_entry(r, e);
 		r->checked += n;
 	}
 	return 0;
@@ -253,22 +274,57 @@ static int check_totals(struct reader *r, struct err *e)
 	return 0;
 }
 
+/* The list of entries has failed.  Where salvaging, pass over what is left of the extent, or
+ * of the node, that cannot be read. */
+static int list_failed(struct reader *r, struct reader_entry *en, const struct err *e)
+{
+	struct heads *h = &r->heads;
+
+	if (!reader_goes_on(r, e))
+		return -1;
+	*en = (struct reader_entry){ .no = r->next_no,
+				     .body_at = r->body_used,
+				     .body_len = h->body,
+				     .lost = h->entries };
+	r->next_no += h->entries;
+	r->body_used += h->body;
+	h->entries = h->body = 0;
+	h->frame = NULL;
+	h->group = cursor_make(NULL, 0);
+	return 2;
+}
+
+/* What was passed over is damaged; its entries were told of. */
+static int check_failed(struct reader *r, struct reader_entry *en, const struct err *e)
+{
+	if (!reader_goes_on(r, e))
+		return -1;
+	*en = (struct reader_entry){ .no = r->next_no,
+				     .body_at = r->checked,
+				     .body_len = r->body_used - r->checked };
+	r->checked = r->body_used;
+	return 2;
+}
+
 static int entry_next(struct reader *r, struct reader_entry *en, struct err *e)
 {
 	do {
 		while (r->heads.group.left == 0) {
 			int found = group_next(r, e);
 
-			if (found == 1 &&
-			    (check_passed(r, e) < 0 || check_totals(r, e) < 0))
-				return -1;
-			if (found != 0)
-				return found;
+			if (found < 0)
+				return list_failed(r, en, e);
+			if (found == 1 && check_passed(r, e) < 0)
+				return check_failed(r, en, e);
+			if (found == 1)
+				return check_totals(r, e) < 0 ? -1 : 1;
 		}
 		if (check_passed(r, e) < 0)
-			return -1;
-		if (entry_take(r, en, e) < 0)
-			return err_in(e, "entry %llu", (unsigned long long)r->next_no);
+			return check_failed(r, en, e);
+		if (entry_take(r, en, e) < 0) {
+			(void)err_in(e, "entry %llu", (unsigned long long)r->next_no);
+			return list_failed(r, en, e);
+		}
 	} while (en->header_len == 0);
 	return 0;
 }
@@ -294,6 +350,14 @@ static void body_checked(struct reader *r, uint64_t from, uint64_t to)
 {
 	if (from <= r->checked && r->checked < to)
 		r->checked = to;
+}
+
+/* Where salvaging, the rest of it counts as looked at: the loss is told of once. */
+static int body_failed(struct reader *r, struct err *e)
+{
+	if (reader_goes_on(r, e))
+		body_checked(r, r->body_at, r->body_end);
+	return name_entry(r, e);
 }
 
 int reader_body(struct reader *r, const uint8_t **p, size_t *n, struct err *e)
@@ -327,6 +391,11 @@ int reader_body_any(struct reader *r, uint64_t *at, const uint8_t **p, size_t *n
 		body_checked(r, r->body_at, r->body_end);
 	*at -= found == 0 ? r->body_at : 0;
 	return found;
+}
+
+bool reader_goes_on(const struct reader *r, const struct err *e)
+{
+	return r->salvage && store_file_fault(e);
 }
 
 int reader_body_from(struct reader *r, uint64_t at, uint64_t len, struct err *e)

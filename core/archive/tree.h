@@ -60,6 +60,9 @@ struct tree_walker *tree_walker_new(enum tree_stream stream, const struct tree_r
 void tree_walker_free(struct tree_walker *w);
 /* The next extent; 1 at the end, where all sums were found to fit. */
 int tree_walker_next(struct tree_walker *w, struct extent *x, struct err *e);
+/* After a failed tree_walker_next: pass over the node, and all below it, that was not to be had.
+ * *lost: its length, entries and body.  The next extent is the one behind it. */
+void tree_walker_pass(struct tree_walker *w, struct extent *lost);
 /* Go to the extent that holds byte AT of the stream (forward or back); *skip is AT's offset in it.
  * 1: AT is the end of the stream. */
 int tree_walker_seek(struct tree_walker *w, uint64_t at, struct extent *x, uint64_t *skip,

@@ -42,6 +42,7 @@ struct tree_walker {
 	tree_load_fn *load;
 	void *ctx;
 	bool begun;
+	struct tree_ref last; /* of the node that was loaded, or tried, last */
 	struct loaded levels[TREE_LEVEL_MAX + 1];
 };
 
@@ -158,6 +159,7 @@ static int load_node(struct tree_walker *w, const struct tree_ref *ref, uint64_t
 	node->length = 0;
 	node->now.n_left = 0;
 	node->plain.len = 0;
+	w->last = *ref;
 	if (w->load(w->ctx, ref, &node->plain, e) < 0)
 		return -1;
 	if (node->plain.len > NODE_MAX)
@@ -209,6 +211,16 @@ static int begin(struct tree_walker *w, struct err *e)
 		return -1;
 	w->begun = true;
 	return 0;
+}
+
+/* The node was taken out of the one above before it was loaded; where it is the top, there is
+ * nothing but what was lost. */
+void tree_walker_pass(struct tree_walker *w, struct extent *lost)
+{
+	w->begun = true;
+	*lost = (struct extent){ .length = w->last.length,
+				 .entries = w->last.entries,
+				 .body = w->last.body };
 }
 
 int tree_walker_next(struct tree_walker *w, struct extent *x, struct err *e)

@@ -215,6 +215,14 @@ int store_file_read(struct store_file *f, uint64_t at, void *buf, size_t n, stru
 	return 0;
 }
 
+bool store_file_fault(const struct err *e)
+{
+	return e->kind == ERR_DAMAGED ||
+	       (e->kind == ERR_STORE &&
+		(e->sys == EIO || e->sys == EBADMSG || e->sys == EUCLEAN || e->sys == ENODATA ||
+		 e->sys == ELOOP || e->sys == ENXIO || e->sys == EACCES));
+}
+
 void store_file_free(struct store_file *f)
 {
 	if (!f)

@@ -35,6 +35,9 @@ uint64_t store_file_size(const struct store_file *f);
 /* Exactly N bytes at AT, or ERR_DAMAGED (short) / ERR_STORE. */
 int store_file_read(struct store_file *f, uint64_t at, void *buf, size_t n, struct err *e);
 void store_file_free(struct store_file *f);
+/* Whether E, of reading, concerns one file (damage, a bad sector, no permission) and not the
+ * store as a whole. */
+bool store_file_fault(const struct err *e);
 /* A whole small file, at most MAX bytes, appended.  1: no such file. */
 int store_get(struct store *s, const char *name, size_t max, struct bytes *out, struct err *e);
 /* Call FN for each entry of directory DIR ("s", "s/host", "r"), in bytewise order; a missing

@@ -88,8 +88,8 @@ static struct extent hand_chunk(struct hand *x, enum record_type type, const uin
 	return hand_extent(&f, 0, 1);
 }
 
-static int hand_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref,
-		     struct err *e)
+int hand_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref,
+	      struct err *e)
 {
 	struct hand *x = ctx;
 	const uint8_t *packed;

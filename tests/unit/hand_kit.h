@@ -32,6 +32,9 @@ void hand_frame(struct hand *x, enum record_type type, const uint8_t *p, size_t 
 		size_t chunk, struct hand_frame *out);
 /* N chunks of it, from the FIRST on. */
 struct extent hand_extent(const struct hand_frame *f, uint32_t first, uint32_t n);
+/* A tree_store_fn; CTX is the struct hand. */
+int hand_node(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref,
+	      struct err *e);
 struct tree_ref hand_tree(struct hand *x, enum tree_stream stream,
 			  const struct extent *xt, size_t n);
 /* ROOT (head's top, body's top) and trailer; commits it. */

@@ -38,7 +38,8 @@ static void open_body(struct opened *o, const struct mosaic *m)
 	memset(o, 0, sizeof(*o));
 	kit_name(&m->made[m->seq], 0, name);
 	r = kit_open(name);
-	must(archive_parts_open(&o->parts, kit.store, &kit.d, name, &kit.reader_keys, &oops));
+	must(archive_parts_open(&o->parts, kit.store, &kit.d, name, &kit.reader_keys,
+				NULL, &oops));
 	must(frame_source_open(&o->frames, &o->parts, kit.keys->id, &oops));
 	must(body_source_open(&o->body, &o->frames, &reader_root(r)->body, &oops));
 	reader_free(r);
