@@ -12,6 +12,8 @@ const char *snapshot_word(const struct snapshot *s)
 	case SNAPSHOT_DAMAGED: return "damaged";
 	case SNAPSHOT_ABANDONED: return "abandoned";
 	}
+	if (s->needs_key)
+		return "needs an older key";
 	if (s->has_summary && (s->summary.unreadable || s->summary.changed_entries))
 		return "incomplete";
 	return "complete";

@@ -6,7 +6,7 @@
 
 struct json;
 
-/* "complete", "incomplete", "partial", "damaged", "abandoned". */
+/* "complete", "incomplete", "partial", "damaged", "abandoned", "needs an older key". */
 const char *snapshot_word(const struct snapshot *s);
 const char *grade_word(unsigned grade);
 struct json *snapshot_json(const struct catalog_stream *s, const struct snapshot *x);

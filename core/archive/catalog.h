@@ -16,7 +16,8 @@ struct store;
 enum snapshot_state {
 	SNAPSHOT_OK,
 	SNAPSHOT_PARTIAL,   /* a checkpoint: not restorable */
-	SNAPSHOT_DAMAGED,   /* header, trailer or signature do not fit, or a part is missing */
+	SNAPSHOT_DAMAGED,   /* header, trailer or signature do not fit, or a part is missing, or
+			       so with a snapshot on which it rests */
 	SNAPSHOT_ABANDONED, /* superseded sibling nobody names as parent (rule R5) */
 };
 
@@ -32,6 +33,8 @@ struct snapshot {
 	int64_t created_ms;   /* header's label, where the summary is not readable */
 	bool has_summary;     /* opened with the list key */
 	struct summary summary;
+	bool needs_key;	      /* keys were given, and it, or one on which it rests, is sealed to
+				 none of them */
 	char *problem;	      /* why it is damaged, without control characters; else ""; owned */
 };
 
@@ -79,5 +82,8 @@ int64_t catalog_time(const struct snapshot *x);
  * prefix), ERR_USAGE (not a WHICH). */
 int catalog_which(const struct catalog_stream *s, const char *which, const struct snapshot **out,
 		  struct err *e);
+/* The same for who salvages: a damaged one named by number or id is found. */
+int catalog_which_damaged(const struct catalog_stream *s, const char *which,
+			  const struct snapshot **out, struct err *e);
 
 #endif

@@ -43,7 +43,9 @@ void catalog_dir_free(struct catalog_dir *d)
 	for (size_t i = 0; i < d->n; i++)
 		catalog_dir_snapshot_free(&d->all[i].x);
 	free(d->all);
+	free(d->pk);
 	d->all = NULL;
+	d->pk = NULL;
 	d->n = d->room = 0;
 	bytes_free(&d->stem_parts);
 	catalog_dir_stream_free(&d->stream);
@@ -152,10 +154,7 @@ static struct found *found_get(const struct catalog_dir *d, const struct archive
 {
 	size_t i = found_place(d, a);
 
-	if (i == d->n || by_place(&d->all[i].x.archive, a) != 0 || !d->all[i].verified ||
-	    memcmp(d->all[i].x.archive.trailer_hash, a->trailer_hash, 32) != 0)
-		return NULL;
-	return &d->all[i];
+	return i == d->n || by_place(&d->all[i].x.archive, a) != 0 ? NULL : &d->all[i];
 }
 
 /* Takes F's strings. */
@@ -207,33 +206,56 @@ static void take_predecessor(struct catalog_stream *s, const struct part_header 
 	memcpy(s->predecessor.archive_id, p + 16, 16);
 }
 
-/* All that the trailer names must be there. */
-static void check_whole(const struct catalog_dir *d, const char *base,
+/* Its own parts must be there. */
+static void check_parts(const struct catalog_dir *d, const char *base,
 			const struct part_trailer *t, struct found *f)
 {
 	bool parts = stem_fits(d, base);
 	char text[700];
 
+	f->intact = true;
 	for (uint32_t i = 1; i < t->n_parts; i++) {
 		if (parts && part_seen(d, i))
 			continue;
 		(void)snprintf(text, sizeof(text), "%s: part %lu is missing", f->x.name,
 			       (unsigned long)i);
 		damaged(f, text);
+		f->intact = false;
 		return;
 	}
-	for (size_t i = 0; i < t->n_deps; i++) {
-		const struct found *dep = found_get(d, &t->deps[i].archive);
+}
 
-		if (dep && dep->x.state != SNAPSHOT_DAMAGED)
+/* And so must the snapshots on which it rests; what these rest on they need for themselves. */
+static void check_rest(const struct catalog_dir *d, const struct part_trailer *t,
+		       struct found *f)
+{
+	char text[700];
+
+	for (size_t i = 0; i < t->n_deps; i++) {
+		const struct archive_id *a = &t->deps[i].archive;
+		const struct found *dep = found_get(d, a);
+
+		if (dep && dep->intact &&
+		    memcmp(dep->x.archive.trailer_hash, a->trailer_hash, 32) == 0) {
+			f->x.needs_key |= dep->x.needs_key && !dep->opens;
 			continue;
-		(void)snprintf(
-			text, sizeof(text),
-			"%s: snapshot %llu, on which it rests, is missing or damaged",
-			f->x.name, (unsigned long long)t->deps[i].archive.seq);
+		}
+		(void)snprintf(text, sizeof(text),
+			       "%s: snapshot %llu, on which it rests, is %s", f->x.name,
+			       (unsigned long long)a->seq, dep ? "damaged" : "missing");
 		damaged(f, text);
 		return;
 	}
+}
+
+static void check_keys(const struct catalog_dir *d, const struct part_header *h,
+		       struct found *f)
+{
+	size_t n = d->keys ? d->keys->n : 0;
+
+	for (size_t i = 0; i < n; i++)
+		f->opens |= stanza_is_for(h, d->pk[i]);
+	f->x.needs_key = n > 0 && !f->opens;
 }
 
 static void take_part(struct catalog_dir *d, const char *base,
@@ -260,7 +282,10 @@ static void take_part(struct catalog_dir *d, const char *base,
 	f->x.created_ms = h->created_ms;
 	memcpy(f->header_hash, h->hash, sizeof(h->hash));
 	memcpy(f->sealed, t->summary, sizeof(t->summary));
-	check_whole(d, base, t, f);
+	check_keys(d, h, f);
+	check_parts(d, base, t, f);
+	if (f->intact)
+		check_rest(d, t, f);
 }
 
 /* 1: it is gone meanwhile. */
@@ -323,7 +348,23 @@ static int file_listed(void *ctx, const char *name, bool is_dir, uint64_t size,
 	return 0;
 }
 
+static int keys_publish(struct catalog_dir *d, struct err *e)
+{
+	size_t n = d->keys ? d->keys->n : 0;
+
+	if (n == 0)
+		return 0;
+	d->pk = calloc(n, sizeof(*d->pk));
+	if (!d->pk)
+		return err_memory(e);
+	for (size_t i = 0; i < n; i++)
+		crypto_x_public(d->keys->x[i]->b, d->pk[i]);
+	return 0;
+}
+
 int catalog_dir_read(struct catalog_dir *d, struct err *e)
 {
+	if (keys_publish(d, e) < 0)
+		return -1;
 	return store_list(d->store, d->stream.dir, file_listed, d, e);
 }

@@ -12,6 +12,8 @@
 struct found {
 	struct snapshot x;
 	bool verified; /* its last part was read, and header, trailer and signature fit */
+	bool intact;   /* and all its own parts are there */
+	bool opens;    /* with one of the keys */
 	bool named;    /* as parent, by a verified one */
 	uint8_t header_hash[32], sealed[SUMMARY_LEN + 16];
 };
@@ -22,6 +24,8 @@ struct catalog_dir {
 	const struct descriptor *d;
 	const struct secret *host_secret; /* may be NULL */
 	const struct reader_keys *keys;	  /* may be NULL */
+	/* public halves of the keys */
+	uint8_t (*pk)[32];
 	/* what is found */
 	struct catalog_stream stream; /* identity from the first header that verifies */
 	bool known;		      /* there was one */

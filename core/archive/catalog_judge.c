@@ -89,7 +89,7 @@ static int find_list_key(struct catalog_dir *d, struct err *e)
 		return result;
 	}
 	for (size_t i = 0; i < d->n; i++) {
-		if (d->all[i].x.state != SNAPSHOT_OK)
+		if (!d->all[i].verified)
 			continue;
 		newest = &d->all[i].x;
 		oldest = oldest ? oldest : newest;

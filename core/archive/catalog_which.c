@@ -37,12 +37,20 @@ static int find_latest(const struct catalog_stream *s, uint64_t back,
 		       const struct snapshot **out, struct err *e)
 {
 	uint64_t seen = 0;
+	size_t damaged = 0;
 
-	for (size_t i = s->n; i > 0; i--)
+	for (size_t i = s->n; i > 0; i--) {
+		damaged += s->snapshots[i - 1].state == SNAPSHOT_DAMAGED;
 		if (s->snapshots[i - 1].state == SNAPSHOT_OK && seen++ == back) {
 			*out = &s->snapshots[i - 1];
 			return 0;
 		}
+	}
+	if (seen == 0 && damaged > 0)
+		return err_set(e, ERR_NOT_FOUND,
+			       "%s: has no restorable snapshot; of a damaged one, restore "
+			       "--salvage %s@SEQ gives what is left",
+			       s->stream.name, s->stream.name);
 	if (seen == 0)
 		return err_set(e, ERR_NOT_FOUND, "%s: has no restorable snapshot",
 			       s->stream.name);
@@ -55,7 +63,7 @@ static int find_latest(const struct catalog_stream *s, uint64_t back,
 /* What a snapshot was asked for by. */
 struct name {
 	const char *text;
-	bool by_seq;
+	bool by_seq, damaged; /* a damaged one will do */
 	uint64_t seq;
 	char id[ID_MAX + 1]; /* lower case */
 };
@@ -113,6 +121,8 @@ static int find_name(const struct catalog_stream *s, const struct name *w,
 		return err_set(e, ERR_REFUSED,
 			       "%s@%s: several snapshots; give more of an id",
 			       s->stream.name, w->text);
+	if (!ok && other && other->state == SNAPSHOT_DAMAGED && w->damaged)
+		ok = other;
 	if (!ok && other)
 		return not_restorable(s, w, other, e);
 	if (!ok)
@@ -229,10 +239,10 @@ static int find_date(const struct catalog_stream *s, const char *which, int64_t 
 	return 0;
 }
 
-int catalog_which(const struct catalog_stream *s, const char *which,
-		  const struct snapshot **out, struct err *e)
+static int which_find(const struct catalog_stream *s, const char *which, bool damaged,
+		      const struct snapshot **out, struct err *e)
 {
-	struct name w = { .text = which };
+	struct name w = { .text = which, .damaged = damaged };
 	int64_t end;
 
 	if (strcmp(which, "latest") == 0)
@@ -256,4 +266,16 @@ int catalog_which(const struct catalog_stream *s, const char *which,
 		"\"%s\": not a snapshot: expected latest, latest~N, a number, an id "
 		"(8 hex digits or more), or YYYY-MM-DD[THH:MM[Z]]",
 		which);
+}
+
+int catalog_which(const struct catalog_stream *s, const char *which,
+		  const struct snapshot **out, struct err *e)
+{
+	return which_find(s, which, false, out, e);
+}
+
+int catalog_which_damaged(const struct catalog_stream *s, const char *which,
+			  const struct snapshot **out, struct err *e)
+{
+	return which_find(s, which, true, out, e);
 }

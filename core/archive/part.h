@@ -84,6 +84,8 @@ int stanza_seal(const struct part_header *h, enum key_role role, const uint8_t p
  * KEY_READER are tried alike. */
 int stanza_open(const struct part_header *h, enum key_role role, const uint8_t sk[32],
 		uint8_t payload[32], struct err *e);
+/* Whether one of the stanzas is for the reader or recovery key whose public half is PK. */
+bool stanza_is_for(const struct part_header *h, const uint8_t pk[32]);
 
 /* ---- trailer ---- */
 struct part_trailer {

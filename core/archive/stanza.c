@@ -93,6 +93,11 @@ static const uint8_t *stanza_find(const struct part_header *h, enum key_role rol
 	return NULL;
 }
 
+bool stanza_is_for(const struct part_header *h, const uint8_t pk[32])
+{
+	return stanza_find(h, KEY_READER, pk) != NULL;
+}
+
 int stanza_open(const struct part_header *h, enum key_role role, const uint8_t sk[32],
 		uint8_t payload[32], struct err *e)
 {

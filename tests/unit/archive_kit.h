@@ -77,10 +77,12 @@ struct reader *kit_open(const char *name);
 struct craft {
 	uint64_t seq;
 	const struct archive_id *parent;
-	const uint8_t *group; /* one group */
+	const uint8_t *parent_chain; /* NULL: as if it had none */
+	const uint8_t *group;	     /* one group */
 	size_t group_len;
 	size_t body_len;	/* zeros */
 	uint64_t entries, body; /* what extent, tree and totals say */
+	uint64_t files, bytes;	/* what totals say */
 	struct record_place *head,
 		*tops; /* instead of where the HEAD frame, the trees lie */
 	const struct dependency *dep; /* N_DEPS of them, or one */
@@ -88,6 +90,7 @@ struct craft {
 	bool partial, bad_check, record_after_root, root_of_other_kind, bad_root_id,
 		bad_stanza;
 	const struct predecessor *predecessor;
+	const struct secret *reader; /* instead of the one that fits */
 };
 /* Returns its id; the places where its trees' tops lie go to TOPS[2] (head, body), if not
  * NULL. */

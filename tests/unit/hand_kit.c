@@ -7,8 +7,9 @@ static struct err oops;
 
 static void hand_header(struct hand *x)
 {
-	uint8_t eph[32];
+	uint8_t eph[32], pk[32];
 
+	crypto_x_public(x->c->reader ? x->c->reader->b : kit.reader->b, pk);
 	x->h.stream = kit.stream;
 	x->h.seq = x->c->seq;
 	x->h.part = 1;
@@ -22,7 +23,7 @@ static void hand_header(struct hand *x)
 	x->h.stanzas = calloc(1, STANZA_LEN);
 	assert_non_null(x->h.stanzas);
 	x->h.n_stanzas = 1;
-	must(stanza_seal(&x->h, KEY_READER, kit.d.grants[1].seal_pk, eph, x->fk,
+	must(stanza_seal(&x->h, KEY_READER, pk, eph, x->fk,
 			 x->h.stanzas[0], &oops));
 	x->h.stanzas[0][40] ^= x->c->bad_stanza;
 	if (x->c->predecessor) {
@@ -149,6 +150,8 @@ static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 	r.head = tops[0];
 	r.body = tops[1];
 	r.totals.entries = x->c->entries;
+	r.totals.files = x->c->files;
+	r.totals.bytes = x->c->bytes;
 	r.totals.head_len = tops[0].length;
 	r.totals.body_len = tops[1].length;
 	must(root_encode(&r, kit.keys, &plain, &oops));
@@ -163,7 +166,8 @@ static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 
 static void hand_finish(struct hand *x, uint64_t root_offset, struct archive_id *out)
 {
-	static const uint8_t chain[32];
+	static const uint8_t none[32];
+	const uint8_t *chain = x->c->parent_chain ? x->c->parent_chain : none;
 	struct summary s = { .time_ms = x->h.created_ms, .grade = GRADE_FUZZY };
 	struct part_trailer t = { .final = true,
 				  .partial = x->c->partial,
@@ -193,6 +197,7 @@ static void hand_finish(struct hand *x, uint64_t root_offset, struct archive_id 
 	memcpy(out->id, x->h.archive_id, 16);
 	out->seq = x->h.seq;
 	memcpy(out->trailer_hash, t.hash, 32);
+	memcpy(x->chain, t.chain, 32);
 	part_trailer_free(&t);
 }
 

@@ -14,6 +14,7 @@ struct hand {
 	struct packer *packer;
 	struct store_part *file;
 	uint8_t fk[32];
+	uint8_t chain[32]; /* of its trailer, from hand_close on */
 };
 
 /* C says which archive, and with totals and what is wrong with it; borrowed until

@@ -112,7 +112,10 @@ static void make(struct mosaic *m, const bool *picked)
 	p->m = m;
 	p->c = (struct craft){ .seq = m->seq,
 			       .parent = m->seq > 1 ? &m->made[m->seq - 1] : NULL,
-			       .entries = m->entries };
+			       .parent_chain = m->chain,
+			       .entries = m->entries,
+			       .files = m->files,
+			       .bytes = m->files ? (uint64_t)m->n * MOSAIC_PAGE : 0 };
 	hand_open(&p->x, &p->c);
 	write_pages(p, picked);
 	list_deps(p);
@@ -123,6 +126,7 @@ static void make(struct mosaic *m, const bool *picked)
 	tops[0] = hand_tree(&p->x, TREE_HEAD, &head, 1);
 	tops[1] = body_tree(p);
 	m->made[m->seq] = hand_close(&p->x, tops);
+	memcpy(m->chain, p->x.chain, sizeof(m->chain));
 	free(p);
 }
 

@@ -23,9 +23,10 @@ struct mosaic {
 	size_t *live;		 /* pages that lie in each snapshot, by number */
 	struct archive_id *made; /* by number; made[0] is none */
 	uint64_t seq;		 /* of the newest */
+	uint8_t chain[32];	 /* of its trailer */
 	const uint8_t *group;	 /* the one group of the head stream */
 	size_t group_len;
-	uint64_t entries;
+	uint64_t entries, files; /* files: with headers that can be parsed, else 0 */
 };
 
 /* The first snapshot, of N pages that belong to one entry. */

@@ -247,6 +247,58 @@ static void test_incomplete_dependency(void **state)
 	states_are("DD");
 }
 
+/* What is wrong with the one it rests on is said, by its number.  What that one rests on is
+ * its own affair: the list names all that is reached. */
+static void test_dependency_named(void **state)
+{
+	struct archive_id a = small(1, NULL), b;
+	struct dependency dep = { .archive = a, .live = 1 };
+	struct craft c = { .seq = 2, .parent = &a, .dep = &dep };
+	struct catalog all;
+	char name[600];
+
+	(void)state;
+	b = kit_craft(&c, NULL);
+	dep.archive = b;
+	c = (struct craft){ .seq = 3, .parent = &b, .dep = &dep };
+	(void)kit_craft(&c, NULL);
+	kit_name(&a, 0, name);
+	kit_truncate(name, 100);
+	states_are("DDO");
+	all = load(NULL, NULL, NULL);
+	assert_non_null(strstr(all.streams[0].snapshots[1].problem,
+			       "snapshot 1, on which it rests, is damaged"));
+	catalog_free(&all);
+	kit_remove(name);
+	states_are("DO");
+	all = load(NULL, NULL, NULL);
+	assert_non_null(strstr(all.streams[0].snapshots[0].problem,
+			       "snapshot 1, on which it rests, is missing"));
+	catalog_free(&all);
+}
+
+/* With a key at hand, what it does not open is known, and what rests on such; without one
+ * nothing is said. */
+static void test_needs_key(void **state)
+{
+	struct craft sealed = { .seq = 1, .reader = kit.stranger };
+	struct archive_id a = kit_craft(&sealed, NULL), b = small(2, &a);
+	struct dependency dep = { .archive = a, .live = 1 };
+	struct craft c = { .seq = 3, .parent = &b, .dep = &dep };
+	struct catalog all;
+
+	(void)state;
+	(void)kit_craft(&c, NULL);
+	states_are("OOO");
+	for (int keyed = 0; keyed < 2; keyed++) {
+		all = load(NULL, kit.host, keyed ? &kit.reader_keys : NULL);
+		for (size_t i = 0; i < 3; i++)
+			assert_int_equal(all.streams[0].snapshots[i].needs_key,
+					 keyed && i != 1);
+		catalog_free(&all);
+	}
+}
+
 /* A stream's directory copied to another name is not a second stream, and is spoken of.
  */
 static void test_copied_directory(void **state)
@@ -459,6 +511,8 @@ int main(void)
 		each(test_missing_part),
 		each(test_missing_dependency),
 		each(test_incomplete_dependency),
+		each(test_dependency_named),
+		each(test_needs_key),
 		each(test_copied_directory),
 		each(test_unfinished),
 		each(test_partial),

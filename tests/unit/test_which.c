@@ -55,6 +55,31 @@ static int which(const char *text)
 	return (int)(x - shelf);
 }
 
+/* The same for who salvages. */
+static int which_damaged(const char *text)
+{
+	const struct snapshot *x = NULL;
+
+	if (catalog_which_damaged(&stream, text, &x, &oops) < 0)
+		return -(int)oops.kind;
+	return (int)(x - shelf);
+}
+
+/* Who salvages gets a damaged one by its number or id; all else is as for others. */
+static void test_damaged(void **state)
+{
+	(void)state;
+	assert_int_equal(which("3"), -ERR_DAMAGED);
+	assert_int_equal(which_damaged("3"), 2);
+	assert_int_equal(which_damaged("3a000000"), 2);
+	assert_int_equal(which_damaged("id:3"), 2);
+	assert_int_equal(which_damaged("4"), -ERR_NOT_FOUND);
+	assert_int_equal(which_damaged("5"), 5);
+	assert_int_equal(which_damaged("latest"), 7);
+	assert_int_equal(which_damaged("latest~5"), -ERR_NOT_FOUND);
+	assert_int_equal(which_damaged("2023-11-14T22:13Z"), which("2023-11-14T22:13Z"));
+}
+
 /* latest is the highest number that counts, latest~N the N-th before it. */
 static void test_latest(void **state)
 {
@@ -270,6 +295,7 @@ static void test_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_latest),	  cmocka_unit_test(test_number),
 		cmocka_unit_test(test_id),	  cmocka_unit_test(test_date),
 		cmocka_unit_test(test_short_day), cmocka_unit_test(test_equal_times),
