@@ -25,7 +25,7 @@ static int choose(const struct cli *c, const struct host *h, const struct catalo
 		return -1;
 	if (!spec.which[0])
 		return 0;
-	return catalog_which(out->stream, spec.which, &out->snapshot, e);
+	return catalog_which_damaged(out->stream, spec.which, &out->snapshot, e);
 }
 
 static int verify_range(struct cli *c, const struct host *h, const struct catalog *all,
@@ -37,15 +37,10 @@ static int verify_range(struct cli *c, const struct host *h, const struct catalo
 	for (size_t i = 0; i < all->n; i++) {
 		const struct catalog_stream *s = &all->streams[i];
 
-		for (size_t k = 0; k < s->n; k++) {
-			const struct snapshot *x = &s->snapshots[k];
-
-			if ((range->stream && range->stream != s) ||
-			    (range->snapshot && range->snapshot != x))
-				continue;
-			if (job_verify(h, s, x, depth, &report, out, e) < 0)
-				return -1;
-		}
+		if (range->stream && range->stream != s)
+			continue;
+		if (job_verify(h, s, range->snapshot, depth, &report, out, e) < 0)
+			return -1;
 	}
 	cli_report_end();
 	return 0;
@@ -80,6 +75,7 @@ int cmd_verify(struct cli *c)
 	auto_catalog struct catalog all = CATALOG_EMPTY;
 	auto_bytes struct bytes problems = BYTES_EMPTY;
 	struct verify_outcome out = { .depth = VERIFY_QUICK };
+	struct reader_keys keys;
 	struct range range = { .stream = NULL };
 	auto_host struct host h = HOST_EMPTY;
 	struct err e = ERR_EMPTY;
@@ -89,14 +85,16 @@ int cmd_verify(struct cli *c)
 		(void)err_set(&e, ERR_USAGE, "verify takes one NAME[@WHICH], or none");
 		return cli_fail(&e);
 	}
-	if (cli_config(c, &e) < 0 || host_open(&c->config, &c->keys, &h, &e) < 0 ||
-	    catalog_load(h.store, &h.d, NULL, h.key, NULL, &all, &problems, &e) < 0 ||
+	if (cli_config(c, &e) < 0 || host_open(&c->config, &c->keys, &h, &e) < 0)
+		return cli_fail(&e);
+	keys = host_reader_keys(&h);
+	if (catalog_load(h.store, &h.d, NULL, h.key, &keys, &all, &problems, &e) < 0 ||
 	    choose(c, &h, &all, &range, &e) < 0 ||
 	    verify_range(c, &h, &all, &range, &out, &e) < 0)
 		return cli_fail(&e);
 	if (problems.len > 0)
 		(void)fwrite(problems.p, 1, problems.len, stderr);
-	code = out.damaged || problems.len > 0 ? ERR_DAMAGED : 0;
+	code = out.found > 0 || problems.len > 0 ? ERR_DAMAGED : 0;
 	print_result(c, &out, code);
 	return code;
 }

@@ -4,39 +4,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/crypto.h"
-#include "archive/reader.h"
 #include "base/err.h"
 #include "base/interrupt.h"
 #include "base/report.h"
 #include "base/scope.h"
 #include "job/host.h"
-#include "source/pax.h"
+#include "job/verify_entries.h"
+#include "store/store.h"
+
+/* What is known of the files of a snapshot. */
+enum files_state { FILES_UNKNOWN, FILES_GOOD, FILES_DAMAGED };
 
 struct verify {
 	const struct host *h;
 	const struct catalog_stream *s;
-	const struct snapshot *x;
+	enum verify_depth depth;
 	const struct report *report;
+	struct verify_outcome *out;
+	enum files_state *files; /* of each snapshot of S */
+	/* of the snapshot that is looked at */
+	const struct snapshot *x;
 	char what[VOLUME_NAME_MAX + 32]; /* NAME@SEQ */
 	uint64_t found;			 /* damage, so far */
+	bool unreadable;		 /* some of it cannot be had from either copy */
 	uint64_t bytes;
 };
 
 static void damage(struct verify *v, const char *text)
 {
 	v->found++;
+	v->out->found++;
 	report_note(v->report, NOTE_DAMAGED, v->what, "%s", text);
 }
 
 /* What is damage is noted; anything else ends the run. */
 static int note_or_fail(struct verify *v, struct err *e)
 {
-	if (e->kind != ERR_DAMAGED)
+	if (!store_file_fault(e))
 		return -1;
+	v->unreadable = true;
 	damage(v, e->text);
 	return 0;
 }
+
+static void look_at(struct verify *v, const struct snapshot *x)
+{
+	v->x = x;
+	v->found = v->bytes = 0;
+	v->unreadable = false;
+	(void)snprintf(v->what, sizeof(v->what), "%s@%llu", v->s->stream.name,
+		       (unsigned long long)x->archive.seq);
+}
+
+/* ---- files ---- */
 
 static int check_slots(struct verify *v, struct part_reader *r, struct err *e)
 {
@@ -53,7 +73,7 @@ static int check_slots(struct verify *v, struct part_reader *r, struct err *e)
 	return 0;
 }
 
-static int check_part(struct verify *v, const char *name, enum verify_depth depth, struct err *e)
+static int check_part(struct verify *v, const char *name, struct err *e)
 {
 	struct part_reader *r = NULL;
 	char text[700];
@@ -61,6 +81,7 @@ static int check_part(struct verify *v, const char *name, enum verify_depth dept
 
 	if (found == 1) {
 		(void)snprintf(text, sizeof(text), "%s: is missing", name);
+		v->unreadable = true;
 		damage(v, text);
 		return 0;
 	}
@@ -72,23 +93,23 @@ static int check_part(struct verify *v, const char *name, enum verify_depth dept
 			       r->header_degraded ? "header" : "trailer");
 		damage(v, text);
 	}
-	found = depth == VERIFY_QUICK ? 0 : check_slots(v, r, e);
+	found = v->depth == VERIFY_QUICK ? 0 : check_slots(v, r, e);
 	part_reader_free(r);
 	return found;
 }
 
 /* Parts 1 .. n-1 have names of their own beside the last one's. */
-static int check_parts(struct verify *v, enum verify_depth depth, struct err *e)
+static int check_parts(struct verify *v, struct err *e)
 {
 	char name[600];
 	size_t stem = strlen(v->x->name) - strlen(".vsf");
 
 	for (uint32_t i = 1; i < v->x->n_parts; i++) {
 		(void)snprintf(name, sizeof(name), "%.*s.%04u.vsa", (int)stem, v->x->name, i);
-		if (check_part(v, name, depth, e) < 0)
+		if (check_part(v, name, e) < 0)
 			return -1;
 	}
-	return check_part(v, v->x->name, depth, e);
+	return check_part(v, v->x->name, e);
 }
 
 /* Whether the trailer of X continues the chain of PARENT's. */
@@ -126,78 +147,124 @@ static int check_chain(struct verify *v, struct err *e)
 	return check_link(v, parent, e);
 }
 
-static void count_entry(const struct pax *p, struct totals *t)
+/* All files of the snapshot that is looked at. */
+static int check_files(struct verify *v, struct err *e)
 {
-	t->entries++;
-	t->files += p->type == PAX_FILE;
-	t->dirs += p->type == PAX_DIR;
-	t->bytes += p->type == PAX_FILE ? p->size : 0;
-}
+	enum files_state *state = &v->files[v->x - v->s->snapshots];
 
-static int check_entries(struct verify *v, struct reader *r, struct err *e)
-{
-	auto_free struct pax *p = malloc(sizeof(*p));
-	const struct totals *want = &reader_root(r)->totals;
-	struct totals got = { .entries = 0 };
-	struct reader_entry en;
-	int more;
-
-	if (!p)
-		return err_memory(e);
-	reader_check_all(r);
-	while ((more = reader_next(r, &en, e)) == 0) {
-		struct progress at = { .entries = got.entries, .bytes = got.bytes,
-				       .total_bytes = want->bytes };
-
-		if (interrupt_check(e) < 0)
-			return -1;
-		if (pax_parse(en.header, en.header_len, p, e) < 0)
-			return err_in(e, "entry %llu", (unsigned long long)en.no);
-		if (p->body_len != en.body_len)
-			return err_set(e, ERR_DAMAGED, "%s: header and content differ in size",
-				       p->path);
-		count_entry(p, &got);
-		report_progress(v->report, &at);
-	}
-	if (more < 0)
+	if (v->x->n_parts == 0) { /* not even its last part opens */
+		v->unreadable = true;
+		damage(v, v->x->problem);
+	} else if (check_parts(v, e) < 0 || check_chain(v, e) < 0) {
 		return -1;
-	if (got.files != want->files || got.dirs != want->dirs || got.bytes != want->bytes)
-		return err_set(e, ERR_DAMAGED, "its entries do not add up to its totals");
+	}
+	*state = v->unreadable ? FILES_DAMAGED : FILES_GOOD;
 	return 0;
 }
 
-static int check_keyed(struct verify *v, struct err *e)
+/* ---- what it rests on ---- */
+
+static const struct snapshot *find(const struct catalog_stream *s, const struct archive_id *a)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (memcmp(s->snapshots[i].archive.id, a->id, sizeof(a->id)) == 0)
+			return &s->snapshots[i];
+	return NULL;
+}
+
+/* The files of A, which X rests on: looked at once, under its own name. */
+static int check_dependency(struct verify *v, const struct archive_id *a, struct err *e)
+{
+	const struct snapshot *x = v->x, *dep = find(v->s, a);
+	uint64_t found = v->found;
+	bool unreadable = v->unreadable;
+	char text[200];
+	int result = 0;
+
+	if (dep && v->files[dep - v->s->snapshots] == FILES_UNKNOWN) {
+		look_at(v, dep);
+		result = check_files(v, e);
+		look_at(v, x);
+		v->found = found;
+		v->unreadable = unreadable;
+	}
+	if (result < 0 || (dep && v->files[dep - v->s->snapshots] == FILES_GOOD))
+		return result;
+	(void)snprintf(text, sizeof(text), "snapshot %llu, on which it rests, is %s%s",
+		       (unsigned long long)a->seq, dep ? "damaged" : "missing",
+		       v->depth == VERIFY_KEYED ? ""
+						: ": with a reading key verify says what is lost");
+	if (v->depth == VERIFY_KEYED && dep)
+		report_note(v->report, NOTE_INFO, v->what, "%s", text); /* maybe nothing is lost */
+	else
+		damage(v, text);
+	return 0;
+}
+
+static int check_dependencies(struct verify *v, struct err *e)
+{
+	struct part_reader *r = NULL;
+	int result = part_reader_open(v->h->store, &v->h->d, v->x->name, &r, e);
+
+	if (result != 0) /* was told of */
+		return result < 0 && !store_file_fault(e) ? -1 : 0;
+	for (size_t i = 0; result == 0 && i < r->trailer.n_deps; i++)
+		result = check_dependency(v, &r->trailer.deps[i].archive, e);
+	part_reader_free(r);
+	return result;
+}
+
+/* ---- all of it ---- */
+
+static int check_entries(struct verify *v, struct err *e)
 {
 	struct reader_keys keys = host_reader_keys(v->h);
-	struct reader *r = NULL;
-	int result = reader_open(v->h->store, &v->h->d, v->x->name, &keys, &r, e);
+	uint64_t lost = 0;
 
-	if (result == 0)
-		result = check_entries(v, r, e);
-	reader_free(r);
-	return result < 0 ? note_or_fail(v, e) : 0;
+	if (v->x->needs_key) {
+		report_note(v->report, NOTE_WARNING, v->what,
+			    "sealed to none of the keys here: of it only the bytes were checked");
+		return 0;
+	}
+	if (verify_entries(v->h, v->x, &keys, v->what, v->found > 0, v->report, &lost, e) < 0)
+		return note_or_fail(v, e);
+	v->found += lost;
+	v->out->found += lost;
+	return 0;
+}
+
+static int check_snapshot(struct verify *v, const struct snapshot *x, struct err *e)
+{
+	look_at(v, x);
+	if (check_files(v, e) < 0)
+		return -1;
+	if (x->n_parts > 0 && (check_dependencies(v, e) < 0 ||
+			       (v->depth == VERIFY_KEYED && check_entries(v, e) < 0)))
+		return -1;
+	if (v->found == 0 && x->state == SNAPSHOT_DAMAGED)
+		damage(v, x->problem);
+	v->out->snapshots++;
+	v->out->damaged += v->found > 0;
+	v->out->bytes += x->stored;
+	return 0;
 }
 
 int job_verify(const struct host *h, const struct catalog_stream *s, const struct snapshot *x,
 	       enum verify_depth depth, const struct report *report, struct verify_outcome *out,
 	       struct err *e)
 {
-	struct verify v = { .h = h, .s = s, .x = x, .report = report };
-	int result = 0;
+	auto_free enum files_state *files = calloc(s->n + 1, sizeof(*files));
+	auto_free struct verify *v = calloc(1, sizeof(*v));
 
-	(void)snprintf(v.what, sizeof(v.what), "%s@%llu", s->stream.name,
-		       (unsigned long long)x->archive.seq);
+	if (!files || !v)
+		return err_memory(e);
 	if (depth == VERIFY_KEYED && h->n_readers == 0)
 		depth = VERIFY_BYTES;
-	if (x->state == SNAPSHOT_DAMAGED)
-		damage(&v, x->problem);
-	else if (check_chain(&v, e) < 0 || check_parts(&v, depth, e) < 0)
-		result = -1;
-	else if (depth == VERIFY_KEYED && v.found == 0)
-		result = check_keyed(&v, e);
-	out->snapshots++;
-	out->damaged += v.found > 0;
-	out->bytes += x->stored;
+	*v = (struct verify){ .h = h, .s = s, .depth = depth, .report = report, .out = out,
+			      .files = files };
 	out->depth = depth;
-	return result;
+	for (size_t i = 0; i < s->n; i++)
+		if ((!x || x == &s->snapshots[i]) && check_snapshot(v, &s->snapshots[i], e) < 0)
+			return -1;
+	return 0;
 }
