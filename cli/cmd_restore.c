@@ -20,6 +20,7 @@ static void print_json(const struct cli *c, const struct restore_outcome *r, int
 							  r->restored.entries);
 	json_number(o, "bytes", r->end == RESTORE_DRY ? r->snapshot.bytes : r->restored.bytes);
 	json_number(o, "problems", r->restored.problems);
+	json_number(o, "lost", r->lost);
 	json_truth(o, "snapshot_incomplete", r->incomplete);
 	json_truth(o, "kept_previous", r->kept_previous);
 	json_number(o, "elapsed_ms", r->elapsed_ms);
@@ -102,6 +103,7 @@ int cmd_restore(struct cli *c)
 				     .if_empty = cli_flag(c, "--if-empty"),
 				     .replace = cli_flag(c, "--replace"),
 				     .devices = cli_flag(c, "--devices"),
+				     .salvage = cli_flag(c, "--salvage"),
 				     .dry_run = cli_flag(c, "--dry-run"),
 				     .keys = &c->keys,
 				     .report = &report };
@@ -113,15 +115,20 @@ int cmd_restore(struct cli *c)
 		return cli_fail(&e);
 	if (cli_flag(c, "--discard-previous"))
 		return discard(c);
-	if (find_parse(c->args[0], &o.spec, &e) < 0 || need_which(&o, &e) < 0 ||
-	    job_restore(&c->config, &o, &r, &e) < 0)
+	if (find_parse(c->args[0], &o.spec, &e) < 0 || need_which(&o, &e) < 0)
+		return cli_fail(&e);
+	o.spec.damaged = o.salvage;
+	if (job_restore(&c->config, &o, &r, &e) < 0)
 		return cli_fail(&e);
 	cli_report_end();
 	if (r.incomplete)
 		cli_say(c, "volsnap: warning: this snapshot is incomplete: %u entries were left "
 			   "out, %u changed while they were read",
 			r.snapshot.unreadable, r.snapshot.changed);
-	if (r.restored.problems > 0)
+	if (r.lost > 0)
+		cli_say(c, "volsnap: %s of %s entries are lost: their files are not there",
+			cli_count(r.lost), cli_count(r.snapshot.entries));
+	if (r.restored.problems > 0 || r.lost > 0)
 		code = ERR_INCOMPLETE;
 	if (c->json)
 		print_json(c, &r, code);

@@ -122,20 +122,24 @@ int cmd_show(struct cli *c)
 	struct json *doc, *rows;
 	struct find_spec spec;
 	struct err e = ERR_EMPTY;
+	int code;
 
 	if (c->n_args != 1) {
 		(void)err_set(&e, ERR_USAGE, "show takes one NAME@WHICH");
 		return cli_fail(&e);
 	}
 	if (cli_config(c, &e) < 0 || find_parse(c->args[0], &spec, &e) < 0 ||
-	    host_open(&c->config, &c->keys, &h, &e) < 0 ||
-	    find_snapshot(&h, &spec, &all, &s, &x, &e) != 0)
+	    host_open(&c->config, &c->keys, &h, &e) < 0)
 		return cli_fail(&e);
+	spec.damaged = !files; /* what it is can be said all the same */
+	if (find_snapshot(&h, &spec, &all, &s, &x, &e) != 0)
+		return cli_fail(&e);
+	code = x->state == SNAPSHOT_DAMAGED ? ERR_DAMAGED : 0;
 	if (!c->json) {
 		print_identity(s, x);
 		if (files && (puts("") < 0 || show_entries(&h, c, x, NULL, &e) < 0))
 			return cli_fail(&e);
-		return 0;
+		return code;
 	}
 	doc = snapshot_json(s, x);
 	if (files) {
@@ -145,5 +149,5 @@ int cmd_show(struct cli *c)
 		json_put(doc, "files", rows);
 	}
 	json_print(doc);
-	return 0;
+	return code;
 }

@@ -46,6 +46,7 @@ static const struct cli_option restore_options[] = {
 	{ "--replace", NULL, "put it in place of what is there, which is kept" },
 	{ "--discard-previous", NULL, "delete what --replace kept" },
 	{ "--devices", NULL, "make device nodes too" },
+	{ "--salvage", NULL, "of a damaged snapshot, restore all that can be read" },
 	{ "--dry-run", NULL, "say what would be done" },
 	{ "--key", "FILE|-", "reader key file or recovery key" },
 	END,

@@ -69,5 +69,7 @@ int content_send(struct reader *r, const struct pax *p, enum content_order order
 		if (end == 0 && send_piece(&x, at, data, n, fn, ctx, e) < 0)
 			return -1;
 	}
-	return end < 0 ? -1 : 0;
+	if (end < 0)
+		return reader_goes_on(r, e) ? 2 : -1;
+	return 0;
 }

@@ -17,7 +17,8 @@ enum content_order {
 };
 
 /* Send the content of the reader's current entry, whose header is P, to FN; holes are left out.
- * Nothing for entries other than regular files. */
+ * Nothing for entries other than regular files.  2, where the reader salvages: of the content a part
+ * is lost, *e says why; FN may have got others. */
 int content_send(struct reader *r, const struct pax *p, enum content_order order, content_fn *fn,
 		 void *ctx, struct err *e);
 

@@ -144,6 +144,7 @@ int find_snapshot(const struct host *h, const struct find_spec *spec, struct cat
 	struct catalog_filter f = { .host = spec->host[0] ? spec->host :
 							    h->config->host_name };
 	struct reader_keys keys = host_reader_keys(h);
+	const char *which = spec->which[0] ? spec->which : "latest";
 	int found;
 
 	if (catalog_load(h->store, &h->d, &f, h->key, &keys, c, NULL, e) < 0)
@@ -151,5 +152,6 @@ int find_snapshot(const struct host *h, const struct find_spec *spec, struct cat
 	found = find_stream(h, c, spec, stream, e);
 	if (found != 0)
 		return found;
-	return catalog_which(*stream, spec->which[0] ? spec->which : "latest", out, e);
+	return spec->damaged ? catalog_which_damaged(*stream, which, out, e)
+			     : catalog_which(*stream, which, out, e);
 }

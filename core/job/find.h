@@ -5,6 +5,8 @@
 #ifndef JOB_FIND_H
 #define JOB_FIND_H
 
+#include <stdbool.h>
+
 #include "archive/catalog.h"
 
 struct err;
@@ -14,6 +16,7 @@ struct find_spec {
 	char host[LABEL_MAX + 1];	/* "": this host */
 	char name[VOLUME_NAME_MAX + 1];
 	char which[128];		/* "": none given */
+	bool damaged;			/* a damaged one will do, if it is named by number or id */
 };
 /* ERR_USAGE if it cannot be one. */
 int find_parse(const char *text, struct find_spec *out, struct err *e);

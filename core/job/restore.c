@@ -97,6 +97,9 @@ static int open_snapshot(struct run *r, struct err *e)
 	if (host_need_reader(&r->host, r->o->keys, e) < 0)
 		return -1;
 	keys = host_reader_keys(&r->host);
+	if (r->o->salvage)
+		return reader_open_salvage(r->host.store, &r->host.d, r->snapshot->name, &keys,
+					   r->o->report, &r->reader, e);
 	return reader_open(r->host.store, &r->host.d, r->snapshot->name, &keys, &r->reader, e);
 }
 
@@ -167,39 +170,74 @@ static int send_data(void *ctx, uint64_t offset, const uint8_t *p, size_t n, str
 	return interrupt_check(e) < 0 ? -1 : extract_data(ctx, offset, p, n, e);
 }
 
+/* Entries that cannot be read: WHY, and how many; a link that stands alone has a name. */
+static void note_lost(struct run *r, const struct selected *s, const struct err *why)
+{
+	uint64_t n = s->lost > 0 ? s->lost : 1;
+
+	if (s->lost > 0)
+		report_note(r->o->report, NOTE_RESTORE, NULL,
+			    "%llu entries cannot be read, nor their names: %s",
+			    (unsigned long long)n, why->text);
+	else
+		report_note(r->o->report, NOTE_RESTORE, s->pax.path, "lost: %s", why->text);
+	r->out->lost += n;
+}
+
+/* The entry, or, where part of its content is lost, nothing under its name. */
+static int send_entry(struct run *r, const struct selected *s, struct err *e)
+{
+	int sent;
+
+	if (extract_entry(r->extract, s->header, s->header_len, e) < 0)
+		return -1;
+	sent = content_send(r->reader, &s->pax, CONTENT_ANY_ORDER, send_data, r->extract, e);
+	if (sent != 2)
+		return sent;
+	report_note(r->o->report, NOTE_RESTORE, s->pax.path, "content lost: %s", e->text);
+	r->out->lost++;
+	return extract_drop(r->extract, e);
+}
+
 static int send_entries(struct run *r, struct err *e)
 {
 	struct progress done = { .total_bytes = r->out->snapshot.bytes };
 	struct selected s;
 	int more;
 
-	while ((more = select_next(r->select, &s, e)) == 0) {
-		if (interrupt_check(e) < 0 ||
-		    extract_entry(r->extract, s.header, s.header_len, e) < 0 ||
-		    content_send(r->reader, &s.pax, CONTENT_ANY_ORDER, send_data, r->extract,
-				 e) < 0)
+	while ((more = select_next(r->select, &s, e)) != 1) {
+		if (more < 0 || interrupt_check(e) < 0)
+			return -1;
+		if (more == 2) {
+			note_lost(r, &s, e);
+			continue;
+		}
+		if (send_entry(r, &s, e) < 0)
 			return -1;
 		done.entries++;
 		done.bytes += s.pax.size;
 		report_progress(r->o->report, &done);
 	}
-	if (more < 0)
-		return -1;
+	if (select_unmatched(r->select) && r->out->lost > 0)
+		return err_set(e, ERR_DAMAGED, "--path %s: lost, or never in the snapshot",
+			       select_unmatched(r->select));
 	if (select_unmatched(r->select))
 		return err_set(e, ERR_NOT_FOUND, "--path %s: nothing of that path in the snapshot",
 			       select_unmatched(r->select));
 	return 0;
 }
 
-/* A whole restore has made, or named, every entry. */
+/* A whole restore has made, or named, every entry; one of nothing is none. */
 static int compare_totals(const struct run *r, struct err *e)
 {
 	const struct extract_totals *x = &r->out->restored;
 
-	if (r->o->n_paths > 0 || x->entries == r->out->snapshot.entries)
+	if (r->out->lost > 0 && x->entries == 0)
+		return err_set(e, ERR_DAMAGED, "nothing of it can be read");
+	if (r->o->n_paths > 0 || x->entries + r->out->lost == r->out->snapshot.entries)
 		return 0;
 	return err_set(e, ERR_DAMAGED, "%llu of %llu entries were restored",
-		       (unsigned long long)x->entries,
+		       (unsigned long long)(x->entries + r->out->lost),
 		       (unsigned long long)r->out->snapshot.entries);
 }
 

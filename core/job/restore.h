@@ -23,6 +23,7 @@ struct restore_options {
 	const char *const *paths;  /* --path SUB... */
 	size_t n_paths;
 	bool if_empty, replace, devices, dry_run;
+	bool salvage; /* what can be read of a damaged snapshot */
 	const struct host_options *keys;
 	const struct report *report;
 };
@@ -41,6 +42,8 @@ struct restore_outcome {
 	struct totals snapshot;	       /* of the snapshot */
 	struct extract_totals restored; /* restored.problems > 0: not in full */
 	bool incomplete;	       /* the snapshot itself */
+	uint64_t lost;		       /* entries that could not be read, or their content not;
+					  each with a name was reported */
 	bool kept_previous;
 	uint64_t elapsed_ms;
 };

@@ -30,6 +30,7 @@ struct select {
 	int spill;
 	uint64_t spill_len;
 	struct bytes rewritten;
+	uint64_t lost; /* entries, so far */
 	struct selected current;
 };
 
@@ -92,7 +93,11 @@ static int find_needed(struct select *s, struct err *e)
 	uint8_t key[16];
 	int more;
 
-	while ((more = reader_next(s->reader, &en, e)) == 0) {
+	while ((more = reader_next(s->reader, &en, e)) != 1) {
+		if (more < 0)
+			return -1;
+		if (more == 2)
+			continue; /* is told of when it is to be restored */
 		if (pax_parse(en.header, en.header_len, p, e) < 0)
 			return -1;
 		if (p->type != PAX_LINK || !is_selected(s, p->path) ||
@@ -102,7 +107,7 @@ static int find_needed(struct select *s, struct err *e)
 		if (table_put(s->needed, key, 0, e) < 0)
 			return -1;
 	}
-	return more < 0 ? -1 : reader_rewind(s->reader, e);
+	return reader_rewind(s->reader, e);
 }
 
 int select_new(struct reader *r, const char *const *paths, size_t n, const char *scratch,
@@ -196,7 +201,8 @@ static int make_first(struct select *s, struct outside *o, off_t at, struct err 
 	return reader_body_from(s->reader, o->body_at, o->body_len, e);
 }
 
-/* A selected link: to a selected name as it is; else the first such name becomes the file. */
+/* A selected link: to a selected name as it is; else the first such name becomes the file.  2: that
+ * may be lost. */
 static int resolve_link(struct select *s, struct err *e)
 {
 	char name[ENTRY_PATH_MAX + 3];
@@ -209,9 +215,11 @@ static int resolve_link(struct select *s, struct err *e)
 	found = table_get(s->needed, key, &place, e);
 	if (found != 0)
 		return found < 0 ? -1 : 0;
-	if (place == 0)
-		return err_set(e, ERR_DAMAGED, "%s: links to an entry that does not come before it",
-			       s->current.pax.path);
+	if (place == 0) {
+		(void)err_set(e, ERR_DAMAGED, "%s: links to an entry that does not come before it",
+			      s->current.pax.path);
+		return s->lost > 0 ? 2 : -1;
+	}
 	if (recall(s, (off_t)place - 1, &o, sizeof(o), e) < 0)
 		return -1;
 	if (o.made_as == UINT64_MAX)
@@ -227,7 +235,16 @@ int select_next(struct select *s, struct selected *out, struct err *e)
 	struct pax *p = &s->current.pax;
 	int more;
 
-	while ((more = reader_next(s->reader, &en, e)) == 0) {
+	while ((more = reader_next(s->reader, &en, e)) != 1) {
+		if (more < 0)
+			return -1;
+		if (more == 2 && en.lost == 0)
+			continue; /* bytes of no entry */
+		if (more == 2) {
+			s->lost += en.lost;
+			out->lost = en.lost;
+			return 2;
+		}
 		if (pax_parse(en.header, en.header_len, p, e) < 0)
 			return err_in(e, "entry %llu", (unsigned long long)en.no);
 		if (p->body_len != en.body_len)
@@ -240,12 +257,13 @@ int select_next(struct select *s, struct selected *out, struct err *e)
 				return -1;
 			continue;
 		}
-		if (s->n_paths > 0 && p->type == PAX_LINK && resolve_link(s, e) < 0)
+		more = s->n_paths > 0 && p->type == PAX_LINK ? resolve_link(s, e) : 0;
+		if (more < 0)
 			return -1;
 		*out = s->current;
-		return 0;
+		return more;
 	}
-	return more;
+	return 1;
 }
 
 const char *select_unmatched(const struct select *s)

@@ -25,8 +25,11 @@ struct selected {
 	const uint8_t *header; /* blocks, rewritten where needed; valid until the next call */
 	size_t header_len;
 	struct pax pax;	       /* of these blocks */
+	uint64_t lost;	       /* entries, where select_next gave 2 */
 };
-/* The next selected entry; 1 at the end.  Its content comes through reader_body. */
+/* The next selected entry; 1 at the end.  Its content comes through reader_body.  2, where the
+ * reader salvages: out->lost entries cannot be read here, or (0) the link out->pax alone, whose
+ * first name is among those; *e says why. */
 int select_next(struct select *s, struct selected *out, struct err *e);
 /* A path that selected nothing, or NULL; call after the end. */
 const char *select_unmatched(const struct select *s);

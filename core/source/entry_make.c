@@ -113,6 +113,21 @@ int entry_make_data(struct entry_file *file, uint64_t offset, const uint8_t *p, 
 	return 0;
 }
 
+int entry_make_drop(struct entry_file *file, int dir, const char *name, struct err *e)
+{
+	int fd = file->fd;
+
+	if (!file->open)
+		return err_set(e, ERR_DAMAGED, "no file to be dropped");
+	file->open = false;
+	file->fd = -1;
+	entry_meta_free(&file->meta);
+	if (fd < 0)
+		return 0;
+	(void)close(fd);
+	return unlinkat(dir, name, 0) < 0 ? err_sys(e, "%s: remove", file->path) : 0;
+}
+
 int entry_make_close(struct entry_file *file, const struct report *r, struct err *e)
 {
 	int fd = file->fd;

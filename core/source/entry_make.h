@@ -31,6 +31,9 @@ int entry_make(int dir, const char *name, const char *path, const struct pax *pa
 void entry_make_skip(const struct pax *pax, struct entry_file *file);
 int entry_make_data(struct entry_file *file, uint64_t offset, const uint8_t *p, size_t n,
 		    struct err *e);
+/* The content will not be complete: the file goes out of the directory DIR, where it is
+ * NAME. */
+int entry_make_drop(struct entry_file *file, int dir, const char *name, struct err *e);
 /* The content is complete. */
 int entry_make_close(struct entry_file *file, const struct report *r, struct err *e);
 

@@ -310,6 +310,13 @@ int extract_data(struct extract *x, uint64_t offset, const uint8_t *p, size_t n,
 	return 0;
 }
 
+int extract_drop(struct extract *x, struct err *e)
+{
+	struct iovec iov[1];
+
+	return send_message(x, EXTRACT_DROP, iov, 1, e);
+}
+
 int extract_finish(struct extract *x, struct extract_totals *out, struct err *e)
 {
 	struct iovec iov[1];

@@ -31,6 +31,10 @@ int extract_entry(struct extract *x, const uint8_t *header, size_t n, struct err
 /* N bytes of the entry's content at OFFSET of the file. */
 int extract_data(struct extract *x, uint64_t offset, const uint8_t *p, size_t n, struct err *e);
 
+/* The entry's content is lost: the file is not to be, and counts as a problem.  The caller names
+ * it. */
+int extract_drop(struct extract *x, struct err *e);
+
 struct extract_totals {
 	uint64_t entries, files, dirs, bytes;
 	uint64_t problems; /* entries not restored, or not in full; each was reported */

@@ -179,6 +179,28 @@ static int take_data(struct child *c, uint32_t n, struct err *e)
 			       n - sizeof(offset), e);
 }
 
+static int drop(struct child *c, struct err *e)
+{
+	struct extract_totals *t = &c->totals;
+	const char *name = NULL;
+	int dir = -1;
+
+	if (!c->dirs)
+		return bad_message(e);
+	if (c->file.open && c->file.fd >= 0) {
+		dir = dirs_enter(c->dirs, c->file.path, &name, e);
+		if (dir < 0)
+			return dir == -1 ? -1 : bad_message(e);
+	}
+	if (entry_make_drop(&c->file, dir, name, e) < 0)
+		return -1;
+	t->entries--;
+	t->files--;
+	t->bytes -= c->file.got;
+	t->problems++;
+	return 0;
+}
+
 static int finish(struct child *c, struct err *e)
 {
 	if (!c->dirs)
@@ -231,6 +253,8 @@ static int take_message(struct child *c, const struct extract_head *head, int fd
 		return take_entry(c, head->len, e);
 	if (head->type == EXTRACT_DATA)
 		return take_data(c, head->len, e);
+	if (head->type == EXTRACT_DROP && head->len == 0)
+		return drop(c, e);
 	if (head->type == EXTRACT_END)
 		return finish(c, e);
 	return bad_message(e);

@@ -16,6 +16,7 @@ enum extract_type {
 	EXTRACT_TARGET, /* u8 devices; the directory's descriptor comes along */
 	EXTRACT_ENTRY,	/* header */
 	EXTRACT_DATA,	/* u64 offset, bytes */
+	EXTRACT_DROP,	/* nothing; the file whose content came last goes */
 	EXTRACT_END,	/* nothing */
 	/* from the child */
 	EXTRACT_NOTE,	/* path, NUL, text, NUL */
