@@ -345,3 +345,17 @@ bool pax_path_below(const char *path, const char *selected)
 	return strncmp(path, selected, len) == 0 &&
 	       (path[len] == '\0' || path[len] == '/');
 }
+
+int pax_path_order(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	/* The end of a path comes first, then what lies below it, then its later siblings. */
+	if (*a == *b || !*a || !*b)
+		return (*a != '\0') - (*b != '\0');
+	if (*a == '/' || *b == '/')
+		return *a == '/' ? -1 : 1;
+	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+}

@@ -55,5 +55,18 @@ bool pax_run(struct pax_runs *it, uint64_t *offset, uint64_t *length);
 
 /* Whether PATH ("./a/b") is SELECTED ("./a" or "./a/b") or lies below it. */
 bool pax_path_below(const char *path, const char *selected);
+/* Less than, equal to or greater than 0 as A comes before, is, or comes after B in walk order: depth
+ * first, siblings bytewise. */
+int pax_path_order(const char *a, const char *b);
+
+/* Iterate what a header that pax_parse accepted says besides struct pax: extended attributes, ACLs
+ * and file flags, as "KEY=VALUE". */
+enum pax_attr_kind { PAX_ATTR_XATTR, PAX_ATTR_ACL, PAX_ATTR_FLAGS };
+struct pax_attrs {
+	const uint8_t *p, *end;
+};
+struct pax_attrs pax_attrs(const uint8_t *header, size_t n);
+/* false at the end. */
+bool pax_attr(struct pax_attrs *it, enum pax_attr_kind *kind, const uint8_t **text, size_t *n);
 
 #endif

@@ -258,9 +258,63 @@ static void knows_what_is_below(void **state)
 	assert_false(pax_path_below("./a", "./a/b"));
 }
 
+/* Walk order: a directory, all that is below it, then its later siblings, bytewise. */
+static void knows_the_order(void **state)
+{
+	static const char *const in_order[] = { ".",	   "./\x01", "./-",	"./a",
+						"./a/b",   "./a/b/c", "./a/z",	"./a\x01",
+						"./a-b",   "./a.b",   "./a0/x", "./ab",
+						"./\x7f/a", "./\xff" };
+	size_t n = sizeof(in_order) / sizeof(*in_order);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++) {
+			int order = pax_path_order(in_order[i], in_order[k]);
+
+			assert_int_equal(order < 0, i < k);
+			assert_int_equal(order > 0, i > k);
+		}
+}
+
+/* Attributes, ACLs and flags of a header, and nothing else of it. */
+static void gives_attributes(void **state)
+{
+	static const char *const records[] = { "mtime=1.5", "SCHILY.xattr.user.a=x=y",
+					       "SCHILY.acl.access=user::rw-", "size=0",
+					       "SCHILY.fflags=nodump",
+					       "SCHILY.xattr.user.b=" };
+	static const enum pax_attr_kind kinds[] = { PAX_ATTR_XATTR, PAX_ATTR_ACL,
+						    PAX_ATTR_FLAGS, PAX_ATTR_XATTR };
+	static const size_t which[] = { 1, 2, 4, 5 };
+	static char room[1000];
+	struct pax_attrs it;
+	enum pax_attr_kind kind;
+	const uint8_t *text;
+	size_t n = 0, len;
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++)
+		n += record(room + n, records[i], strlen(records[i]));
+	n = header_with(room, n);
+	assert_int_equal(pax_parse(pax_room, n, &pax, &err), 0);
+	it = pax_attrs(pax_room, n);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(pax_attr(&it, &kind, &text, &len));
+		assert_int_equal(kind, kinds[i]);
+		assert_int_equal(len, strlen(records[which[i]]));
+		assert_memory_equal(text, records[which[i]], len);
+	}
+	assert_false(pax_attr(&it, &kind, &text, &len));
+	it = pax_attrs(pax_room, header_of('0', "./x", ""));
+	assert_false(pax_attr(&it, &kind, &text, &len));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_the_order),
+		cmocka_unit_test(gives_attributes),
 		cmocka_unit_test(reads_as_libarchive),
 		cmocka_unit_test(survives_flipped_bits),
 		cmocka_unit_test(knows_what_is_below),
