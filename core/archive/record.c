@@ -67,6 +67,27 @@ int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
 	return 0;
 }
 
+int record_peek(struct part_reader *r, uint64_t offset, struct record *out, uint64_t *next,
+		struct err *e)
+{
+	uint64_t length = part_reader_length(r);
+	uint8_t raw[RECORD_HEAD_LEN];
+
+	if (offset > length || length - offset < sizeof(raw))
+		return 1;
+	if (part_reader_read(r, offset, raw, sizeof(raw), e) < 0)
+		return -1;
+	if (raw[0] == 0)
+		return 1;
+	if (raw[0] > RECORD_ROOT)
+		(void)err_set(e, ERR_DAMAGED, "unknown type %d", raw[0]);
+	else if (head_decode(raw, (enum record_type)raw[0], out, e) == 0) {
+		*next = offset + sizeof(raw) + out->clen;
+		return 0;
+	}
+	return at_record(r, offset, e);
+}
+
 /* After ROOT there is nothing: the next head is zero, or does not fit any more. */
 static int check_end(struct part_reader *r, uint64_t end, struct err *e)
 {

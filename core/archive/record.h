@@ -25,6 +25,10 @@ struct record {
 int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
 		struct unpacker *u, uint8_t *packed, uint8_t *plain, struct record *out,
 		struct err *e);
+/* The head of the record at OFFSET, of whatever type, and where the one behind it begins; 1: there
+ * is none. */
+int record_peek(struct part_reader *r, uint64_t offset, struct record *out, uint64_t *next,
+		struct err *e);
 /* The ROOT that FINAL's trailer points at: id checked, and that it is the last record. */
 int record_root(struct part_reader *final, struct root *out, struct stream_keys *k,
 		struct err *e);
