@@ -94,6 +94,15 @@ static int put_entry(struct reader *r, const struct selected *s, struct out *o, 
 		       e);
 }
 
+static int no_file(const struct pax *p, struct err *e)
+{
+	if (p->type == PAX_DIR)
+		return err_set(e, ERR_USAGE, "%s: is a directory (volsnap ls lists it)", p->path);
+	if (p->type == PAX_SYMLINK)
+		return err_set(e, ERR_USAGE, "%s: is a symbolic link to %s", p->path, p->target);
+	return err_set(e, ERR_USAGE, "%s: is not a regular file", p->path);
+}
+
 static int put_all(struct reader *r, struct select *sel, const struct export_options *x,
 		   struct out *o, struct err *e)
 {
@@ -104,6 +113,8 @@ static int put_all(struct reader *r, struct select *sel, const struct export_opt
 	while ((more = select_next(sel, &s, e)) == 0) {
 		if (x->path && done.entries == 0 && s.pax.type == PAX_FILE)
 			return put_file(r, &s, o, e);
+		if (x->file)
+			return no_file(&s.pax, e);
 		if (put_entry(r, &s, o, e) < 0)
 			return -1;
 		done.entries++;
@@ -113,8 +124,8 @@ static int put_all(struct reader *r, struct select *sel, const struct export_opt
 	if (more < 0)
 		return -1;
 	if (select_unmatched(sel))
-		return err_set(e, ERR_NOT_FOUND, "--path %s: nothing of that path in the snapshot",
-			       select_unmatched(sel));
+		return err_set(e, ERR_NOT_FOUND, "%s%s: nothing of that path in the snapshot",
+			       x->file ? "" : "--path ", select_unmatched(sel));
 	return out_put(o, NULL, 2 * TAR_BLOCK, e);
 }
 

@@ -2,7 +2,7 @@
 #ifndef JOB_EXPORT_H
 #define JOB_EXPORT_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 struct err;
 struct reader;
@@ -10,6 +10,7 @@ struct report;
 
 struct export_options {
 	const char *path;    /* NULL: everything */
+	bool file;	     /* PATH must be a regular file, or a hard link to one: ERR_USAGE */
 	const char *scratch; /* directory for spill files */
 	int fd;		     /* where to write */
 	const struct report *report;

@@ -47,19 +47,20 @@ void select_free(struct select *s)
 	free(s);
 }
 
-/* "/a//b/" -> "./a/b" */
-static int normalise(const char *in, char *out, size_t size, struct err *e)
+int select_path(const char *in, char out[ENTRY_PATH_MAX + 3], struct err *e)
 {
-	size_t n = (size_t)snprintf(out, size, ".");
+	size_t n = 1;
 
+	out[0] = '.';
 	while (*in) {
 		size_t len = strcspn(in, "/");
 
 		if (len == 2 && memcmp(in, "..", 2) == 0)
-			return err_set(e, ERR_USAGE, "--path: \"..\" is not allowed");
+			return err_set(e, ERR_USAGE,
+				       "\"..\" is not allowed in a path of a snapshot");
 		if (len > 0 && !(len == 1 && *in == '.')) {
-			if (n + 1 + len >= size)
-				return err_set(e, ERR_USAGE, "--path: too long");
+			if (n + 1 + len >= ENTRY_PATH_MAX + 3)
+				return err_set(e, ERR_USAGE, "the path is too long");
 			out[n++] = '/';
 			memcpy(out + n, in, len);
 			n += len;
@@ -128,7 +129,7 @@ int select_new(struct reader *r, const char *const *paths, size_t n, const char 
 	if (!s->paths || !s->matched)
 		return err_memory(e);
 	for (size_t i = 0; i < n; i++)
-		if (normalise(paths[i], s->paths[i], sizeof(s->paths[i]), e) < 0)
+		if (select_path(paths[i], s->paths[i], e) < 0)
 			return -1;
 	s->spill = file_temp(scratch, e);
 	if (s->spill < 0 || table_new(scratch, 65536, &s->needed, e) < 0 ||

@@ -21,6 +21,9 @@ int select_new(struct reader *r, const char *const *paths, size_t n, const char 
 	       struct select **out, struct err *e);
 void select_free(struct select *s);
 
+/* A path as typed in the form that headers have: "/a//b/" gives "./a/b", "" gives ".".  ERR_USAGE. */
+int select_path(const char *in, char out[ENTRY_PATH_MAX + 3], struct err *e);
+
 struct selected {
 	const uint8_t *header; /* blocks, rewritten where needed; valid until the next call */
 	size_t header_len;
