@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/reader.h"
 #include "base/file.h"
 #include "base/scope.h"
 #include "cli.h"
 #include "job/export.h"
 #include "job/find.h"
+#include "opened.h"
 
 /* 0 and the output open; a terminal is refused before anything is read. */
 static int open_output(const char *file, int *fd, struct err *e)
@@ -32,26 +32,14 @@ static int run(struct cli *c, const struct find_spec *spec, int fd, struct err *
 				    .scratch = c->config.state_dir,
 				    .fd = fd,
 				    .report = &report };
-	auto_catalog struct catalog all = CATALOG_EMPTY;
+	auto_opened struct opened x = OPENED_EMPTY;
 	auto_host struct host h = HOST_EMPTY;
-	const struct catalog_stream *s = NULL;
-	const struct snapshot *x = NULL;
-	struct reader_keys keys;
-	struct reader *r = NULL;
-	int result;
 
-	if (host_open(&c->config, &c->keys, &h, e) < 0 ||
-	    find_snapshot(&h, spec, &all, &s, &x, e) != 0 ||
-	    host_need_reader(&h, &c->keys, e) < 0)
-		return -1;
-	keys = host_reader_keys(&h);
-	if (reader_open(h.store, &h.d, x->name, &keys, &r, e) < 0)
+	if (host_open(&c->config, &c->keys, &h, e) < 0 || opened_open(c, &h, spec, &x, e) < 0)
 		return -1;
 	if (o.path && file_make_dirs(c->config.state_dir, 0700, e) < 0)
 		return -1;
-	result = job_export(r, &o, e);
-	reader_free(r);
-	return result;
+	return job_export(x.reader, &o, e);
 }
 
 int cmd_export(struct cli *c)

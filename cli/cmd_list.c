@@ -26,27 +26,6 @@ static void print_snapshot(const struct catalog_stream *s, const struct snapshot
 	(void)s;
 }
 
-/* "db", or "gateway-7/db" for another host's; with the stream's id where names clash. */
-static const char *shown_name(const struct cli *c, const struct catalog *all,
-			      const struct catalog_stream *s)
-{
-	static char out[4 * 4200];
-	bool clash = false, own = strcmp(s->stream.host, c->config.host_name) == 0;
-	char id[9];
-	size_t n;
-
-	for (size_t i = 0; i < all->n; i++)
-		clash |= &all->streams[i] != s &&
-			 strcmp(all->streams[i].stream.name, s->stream.name) == 0 &&
-			 strcmp(all->streams[i].stream.host, s->stream.host) == 0;
-	crypto_hex(s->stream.id, 4, id);
-	n = (size_t)snprintf(out, sizeof(out), "%s%s%s", own ? "" : s->stream.host,
-			     own ? "" : "/", cli_printable(s->stream.name));
-	if (clash)
-		(void)snprintf(out + n, sizeof(out) - n, ".%s", id);
-	return out;
-}
-
 static void print_table(const struct cli *c, const struct catalog *all,
 			bool (*wanted)(const struct catalog_stream *, const void *),
 			const void *ctx)
@@ -54,7 +33,7 @@ static void print_table(const struct cli *c, const struct catalog *all,
 	size_t width = 6, rows = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
-		size_t len = strlen(shown_name(c, all, &all->streams[i]));
+		size_t len = strlen(snapshots_name(c, all, &all->streams[i]));
 
 		if (wanted(&all->streams[i], ctx) && len > width)
 			width = len < 40 ? len : 40;
@@ -70,7 +49,7 @@ static void print_table(const struct cli *c, const struct catalog *all,
 		const struct catalog_stream *s = &all->streams[i];
 
 		for (size_t k = 0; wanted(s, ctx) && k < s->n; k++)
-			print_snapshot(s, &s->snapshots[k], shown_name(c, all, s), (int)width);
+			print_snapshot(s, &s->snapshots[k], snapshots_name(c, all, s), (int)width);
 	}
 }
 
@@ -89,28 +68,6 @@ static void print_json(const struct catalog *all, const struct catalog_stream *o
 						     &all->streams[i].snapshots[k]));
 	json_put(doc, "snapshots", rows);
 	json_print(doc);
-}
-
-static int damaged(const struct cli *c, const struct catalog *all,
-		   const struct catalog_stream *only, const struct bytes *problems)
-{
-	int code = 0;
-
-	if (problems->len > 0) {
-		(void)fwrite(problems->p, 1, problems->len, stderr);
-		code = ERR_DAMAGED;
-	}
-	for (size_t i = 0; i < all->n; i++) {
-		const struct catalog_stream *s = &all->streams[i];
-
-		for (size_t k = 0; is_wanted(s, only) && k < s->n; k++) {
-			if (s->snapshots[k].state != SNAPSHOT_DAMAGED)
-				continue;
-			cli_say(c, "volsnap: %s", s->snapshots[k].problem);
-			code = ERR_DAMAGED;
-		}
-	}
-	return code;
 }
 
 int cmd_list(struct cli *c)
@@ -139,5 +96,5 @@ int cmd_list(struct cli *c)
 		print_json(&all, only);
 	else
 		print_table(c, &all, is_wanted, only);
-	return damaged(c, &all, only, &problems);
+	return snapshots_damaged(c, &all, only, &problems);
 }

@@ -80,6 +80,7 @@ void json_number(struct json *o, const char *key, uint64_t v)
 }
 
 void json_signed(struct json *o, const char *key, int64_t v) { set(o, key, json_integer(v)); }
+void json_ratio(struct json *o, const char *key, double v) { set(o, key, json_real(v)); }
 void json_truth(struct json *o, const char *key, bool v) { set(o, key, json_boolean(v)); }
 void json_put(struct json *o, const char *key, struct json *child) { set(o, key, inner(child)); }
 
@@ -91,10 +92,60 @@ void json_add(struct json *array, struct json *child)
 	}
 }
 
+void json_add_text(struct json *array, const char *text)
+{
+	json_add(array, outer(json_string(text)));
+}
+
 void json_print(struct json *o)
 {
 	if (json_dumpf(inner(o), stdout, JSON_INDENT(2)) < 0)
 		(void)fputs("volsnap: cannot print JSON\n", stderr);
 	(void)putchar('\n');
 	json_decref(inner(o));
+}
+
+/* The members of O, without its braces; whether there are any. */
+static bool print_members(struct json *o)
+{
+	char *text = json_dumps(inner(o), JSON_INDENT(2) | JSON_EMBED);
+	size_t len = text ? strlen(text) : 0;
+
+	if (!text)
+		(void)fputs("volsnap: cannot print JSON\n", stderr);
+	while (len > 0 && text[len - 1] == '\n')
+		len--;
+	if (len > 0)
+		(void)fwrite(text, 1, len, stdout);
+	free(text);
+	json_decref(inner(o));
+	return len > 0;
+}
+
+static bool first_row;
+
+void json_rows(struct json *o, const char *key)
+{
+	(void)putchar('{');
+	(void)printf("%s\n  \"%s\": [", print_members(o) ? "," : "", key);
+	first_row = true;
+}
+
+void json_row(struct json *element)
+{
+	(void)fputs(first_row ? "\n    " : ",\n    ", stdout);
+	first_row = false;
+	if (json_dumpf(inner(element), stdout, 0) < 0)
+		(void)fputs("volsnap: cannot print JSON\n", stderr);
+	json_decref(inner(element));
+}
+
+void json_rows_end(struct json *tail)
+{
+	(void)fputs(first_row ? "]" : "\n  ]", stdout);
+	if (tail) {
+		(void)putchar(',');
+		(void)print_members(tail);
+	}
+	(void)fputs("\n}\n", stdout);
 }

@@ -1,6 +1,11 @@
 #include "snapshots.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "archive/crypto.h"
 #include "archive/root.h"
+#include "base/bytes.h"
 #include "cli.h"
 #include "json.h"
 
@@ -59,4 +64,46 @@ struct json *snapshot_json(const struct catalog_stream *s, const struct snapshot
 	json_number(o, "unreadable", x->summary.unreadable);
 	json_number(o, "changed", x->summary.changed_entries);
 	return o;
+}
+
+const char *snapshots_name(const struct cli *c, const struct catalog *all,
+			      const struct catalog_stream *s)
+{
+	static char out[4 * 4200];
+	bool clash = false, own = strcmp(s->stream.host, c->config.host_name) == 0;
+	char id[9];
+	size_t n;
+
+	for (size_t i = 0; i < all->n; i++)
+		clash |= &all->streams[i] != s &&
+			 strcmp(all->streams[i].stream.name, s->stream.name) == 0 &&
+			 strcmp(all->streams[i].stream.host, s->stream.host) == 0;
+	crypto_hex(s->stream.id, 4, id);
+	n = (size_t)snprintf(out, sizeof(out), "%s%s%s", own ? "" : s->stream.host,
+			     own ? "" : "/", cli_printable(s->stream.name));
+	if (clash)
+		(void)snprintf(out + n, sizeof(out) - n, ".%s", id);
+	return out;
+}
+
+int snapshots_damaged(const struct cli *c, const struct catalog *all,
+		      const struct catalog_stream *only, const struct bytes *problems)
+{
+	int code = 0;
+
+	if (problems->len > 0) {
+		(void)fwrite(problems->p, 1, problems->len, stderr);
+		code = ERR_DAMAGED;
+	}
+	for (size_t i = 0; i < all->n; i++) {
+		const struct catalog_stream *s = &all->streams[i];
+
+		for (size_t k = 0; (!only || s == only) && k < s->n; k++) {
+			if (s->snapshots[k].state != SNAPSHOT_DAMAGED)
+				continue;
+			cli_say(c, "volsnap: %s", s->snapshots[k].problem);
+			code = ERR_DAMAGED;
+		}
+	}
+	return code;
 }
