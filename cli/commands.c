@@ -65,6 +65,35 @@ static const struct cli_option verify_options[] = {
 	END,
 };
 
+static const struct cli_option ls_options[] = {
+	{ "--recursive", NULL, "all that lies below, too" },
+	{ "--key", "FILE|-", "reader key file or recovery key" },
+	END,
+};
+
+static const struct cli_option cat_options[] = {
+	{ "--key", "FILE|-", "reader key file or recovery key" },
+	END,
+};
+
+static const struct cli_option find_options[] = {
+	{ "--all", NULL, "in every volume of the store" },
+	{ "--key", "FILE|-", "reader key file or recovery key" },
+	END,
+};
+
+static const struct cli_option diff_options[] = {
+	{ "--content", NULL, "compare content, not only size and time of change" },
+	{ "--key", "FILE|-", "reader key file or recovery key" },
+	END,
+};
+
+static const struct cli_option stats_options[] = {
+	{ "--quick", NULL, "do not read archives: no DEDUP, no ZIP" },
+	{ "--key", "FILE|-", "reader key file or recovery key" },
+	END,
+};
+
 static const struct cli_option key_options[] = {
 	{ "--key", "FILE|-", "read the recovery key from FILE or standard input" },
 	{ "--prune", NULL, "seal: remove the prune key from this host as well" },
@@ -79,6 +108,15 @@ const struct cli_command cli_commands[] = {
 	{ "list", "[[HOST/]NAME]", "list snapshots", list_options, cmd_list },
 	{ "show", "NAME@WHICH", "show one snapshot: identity, totals, entries", show_options,
 	  cmd_show },
+	{ "stats", "[NAME[@WHICH]]", "what snapshots cost, and what they rest on", stats_options,
+	  cmd_stats },
+	{ "ls", "NAME@WHICH [PATH]", "list a directory of a snapshot", ls_options, cmd_ls },
+	{ "cat", "NAME@WHICH PATH", "write one file of a snapshot to standard output",
+	  cat_options, cmd_cat },
+	{ "find", "NAME PATTERN", "find the snapshots that have a path, and its versions",
+	  find_options, cmd_find },
+	{ "diff", "NAME@WHICH [NAME]@WHICH", "what differs between two snapshots", diff_options,
+	  cmd_diff },
 	{ "restore", "NAME@WHICH", "restore a snapshot into its volume, or elsewhere",
 	  restore_options, cmd_restore },
 	{ "export", "NAME@WHICH", "write a snapshot as a pax tar", export_options, cmd_export },
