@@ -38,7 +38,7 @@ static void row_version(const struct found *f, const char *volume,
 	cells[0] = volume;
 	cells[1] = range;
 	cells[2] = v->type == PAX_FILE ? cli_size(v->size) : "-";
-	cells[3] = cli_seconds(v->mtime);
+	cells[3] = cli_time_s(v->mtime);
 	cells[4] = cli_printable(path);
 	grid_row(f->rows, f->names ? cells : cells + 1);
 }
