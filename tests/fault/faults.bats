@@ -10,8 +10,8 @@ setup() {
 show() { sed 's/^/# /' >&3; }
 
 @test "killed at every system call: the next run works, nothing acknowledged is lost (T7 T10)" {
-	# 300 points in a sample: 100 of each command.
-	sample=100
+	# A sample: 75 points of each of four commands.
+	sample=75
 	[ -z "$LONG" ] || sample=0
 	python3 "$ROOT/tests/fault/kill.py" "$VOLSNAP" --sample $sample |
 		show
@@ -37,7 +37,7 @@ show() { sed 's/^/# /' >&3; }
 	[[ $output == *"is lost"* ]]
 }
 
-@test "memory: VmHWM <= 16 MiB, PSS of all <= 24 MiB" {
+@test "memory, also of second snapshots: VmHWM <= 16 MiB, PSS of all <= 24 MiB" {
 	cases="1k random64m files50k links20k sparse100g"
 	[ -z "$LONG" ] || cases="1k database random20g sparse100g million links"
 	# shellcheck disable=SC2086 # words

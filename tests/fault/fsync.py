@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Power cut after success: keep only what was fsynced, and look whether the snapshot is there.
 
-Records init and snapshot with strace, and replays their file operations on a model of a disk on
+Records init and two snapshots, the second one of an edited tree, with strace, and replays their file operations on a model of a disk on
 which nothing is certain but what an fsync of the file (its content) or of the directory (its
-entries) made so.  Builds that tree anew and restores the acknowledged snapshot from it.
+entries) made so.  Builds that tree anew and restores the acknowledged snapshots from it; then the
+next snapshot must work with the state that is left.
 
-    fsync.py VOLSNAP        exit 0: the snapshot restores from what was certain; 1: it does not
+    fsync.py VOLSNAP        exit 0: they restore from what was certain; 1: one does not
 """
 
 import os
@@ -112,6 +113,39 @@ def survive(disk, top):
                 os.truncate(p, 0)
 
 
+def record(volsnap, words, env, trace, disk):
+    subprocess.run(["strace", "-f", "-y", "-s", "4096", "-o", trace,
+                    "-e", "trace=file,write,pwrite64,fsync,fdatasync",
+                    "taskset", "-c", "0", volsnap, "-q", *words], env=env, check=True)
+    replay(trace, disk)
+
+
+def content(data):
+    return {p.name: p.read_bytes() for p in sorted(data.iterdir())}
+
+
+def edit(data):
+    with open(data / "file", "r+b") as f:
+        f.seek(50000)
+        f.write(b"changed")
+    os.rename(data / "other", data / "renamed")
+    (data / "new").write_bytes(os.urandom(30000))
+
+
+def check(volsnap, env, top, wanted):
+    for seq, want in wanted.items():
+        out = top / f"out{seq}"
+        r = subprocess.run([volsnap, "-q", "restore", f"db@{seq}", "--to", str(out)], env=env,
+                           capture_output=True, text=True)
+        if r.returncode != 0:
+            print(f"the acknowledged snapshot {seq} is lost: {r.stderr.strip()}")
+            return 1
+        if content(out) != want:
+            print(f"the acknowledged snapshot {seq} restored differently")
+            return 1
+    return 0
+
+
 def main():
     volsnap = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory(dir="/dev/shm") as t:
@@ -119,34 +153,39 @@ def main():
         data = top / "volumes/db/_data"
         data.mkdir(parents=True)
         (data / "file").write_bytes(os.urandom(100000))
+        (data / "other").write_bytes(os.urandom(5000))
         conf = pathlib.Path(t + ".conf")
         conf.write_text(
             f"[host]\nname = h\n[store]\nlocation = {top}/store\n[keys]\ndirectory = {top}/keys\n"
             f"[state]\ndirectory = {top}/state\n[engine]\nkind = none\n"
             f"volumes_dir = {top}/volumes\n[volume db]\n")
         env = dict(os.environ, VOLSNAP_CONFIG=str(conf))
+        trace = t + ".trace"
         disk = Disk()
         disk.now[str(top)] = "dir"
+        wanted = {}
         try:
-            for words in (["init", "--paper", str(top / "paper"), "--yes"], ["snapshot", "db"]):
-                subprocess.run(["strace", "-f", "-y", "-s", "4096", "-o", t + ".trace",
-                                "-e", "trace=file,write,pwrite64,fsync,fdatasync",
-                                "taskset", "-c", "0", volsnap, "-q", *words], env=env, check=True)
-                replay(t + ".trace", disk)
+            record(volsnap, ["init", "--paper", str(top / "paper"), "--yes"], env, trace, disk)
+            record(volsnap, ["snapshot", "db"], env, trace, disk)
+            wanted[1] = content(data)
+            edit(data)
+            record(volsnap, ["snapshot", "db"], env, trace, disk)
+            wanted[2] = content(data)
             survive(disk, top)
-            out = top / "out"
-            r = subprocess.run([volsnap, "-q", "restore", "db@1", "--to", str(out)], env=env,
-                               capture_output=True, text=True)
+            if check(volsnap, env, top, wanted):
+                return 1
+            (data / "third").write_bytes(b"3")
+            subprocess.run([volsnap, "-q", "snapshot", "db"], env=env, check=True)
+            for seq in wanted:
+                shutil.rmtree(top / f"out{seq}")
+            wanted[3] = content(data)
+            if check(volsnap, env, top, wanted):
+                return 1
         finally:
             conf.unlink()
-            os.unlink(t + ".trace")
-        if r.returncode != 0:
-            print(f"the acknowledged snapshot is lost: {r.stderr.strip()}")
-            return 1
-        if (out / "file").read_bytes() != (data / "file").read_bytes():
-            print("the acknowledged snapshot restored differently")
-            return 1
-        print(f"{len(disk.certain)} entries were certain: the snapshot is there")
+            os.unlink(trace)
+        print(f"{len(disk.certain)} entries were certain: both snapshots are there, and a third "
+              "one can follow")
         return 0
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kill volsnap at every system call of init, snapshot and restore.
+"""Kill volsnap at every system call of init, snapshot, a second snapshot and restore.
 
 A point is a pair (name, N): the N-th call of that name, taken from a trace without injection, after
 main (which begins by ignoring SIGPIPE).  Each point runs in a fresh copy of a prepared host, on one
@@ -104,33 +104,46 @@ def points(host, args, scratch):
     return sorted(found)
 
 
-def check_init(host, acked, original):
+def edit(data):
+    """What a second snapshot finds: new, changed, renamed, gone; metadata alone."""
+    (data / "new").write_bytes(b"new\n" * 30000)
+    with open(data / "sub/b", "r+b") as f:
+        f.seek(20000)
+        f.write(b"changed")
+    os.rename(data / "a", data / "z")
+    (data / "sub/soft").unlink()
+    os.chmod(data / "sub", 0o700)
+
+
+def check_init(host, acked, originals):
     host.run("-q", "init", "--paper", str(host.top / "paper"), "--yes",
              check=not (host.top / "keys/store.pin").exists())
     host.run("-q", "snapshot", "db")
     host.run("-q", "verify")
 
 
-def check_snapshot(host, acked, original):
+def check_snapshot(host, acked, originals):
     host.run("-q", "snapshot", "db")
-    check_all(host, acked + 1, original)
+    check_all(host, acked + 1, originals)
 
 
-def check_restore(host, acked, original):
+def check_restore(host, acked, originals):
+    original = originals[0]
     old_or_new = tree(host.data()) if host.data().exists() else None
     if old_or_new is not None and "changed" not in old_or_new and old_or_new != original:
         raise Failure("the volume is neither the old tree nor the new one")
     host.run("restore", "db", "--discard-previous", check=False)
     if (host.data() / "changed").exists():
         host.run("-q", "restore", "db@latest", "--replace")
-    check_all(host, acked, original)
+    check_all(host, acked, originals)
     if tree(host.data()) != original:
         raise Failure("the restored volume differs")
 
 
-def check_all(host, acked, original):
+def check_all(host, acked, originals):
     host.run("-q", "verify")
-    for seq in range(1, acked + 1):
+    wanted = {seq: originals[min(seq, len(originals)) - 1] for seq in range(1, acked + 1)}
+    for seq, original in {**wanted, "latest": originals[-1]}.items():
         out = host.top / f"out{seq}"
         host.run("-q", "restore", f"db@{seq}", "--to", str(out))
         if tree(out) != original:
@@ -146,6 +159,11 @@ def prepare_snapshot(host):
     host.run("-q", "snapshot", "db")
 
 
+def prepare_second(host):
+    prepare_snapshot(host)
+    edit(host.data())
+
+
 def prepare_restore(host):
     prepare_snapshot(host)
     (host.data() / "changed").write_text("since\n")
@@ -154,6 +172,7 @@ def prepare_restore(host):
 COMMANDS = {
     "init": (prepare_init, ["-q", "init", "--paper", "PAPER", "--yes"], check_init, 0),
     "snapshot": (prepare_snapshot, ["-q", "snapshot", "db"], check_snapshot, 1),
+    "second": (prepare_second, ["-q", "snapshot", "db"], check_snapshot, 1),
     "restore": (prepare_restore, ["-q", "restore", "db@latest", "--replace"], check_restore, 1),
 }
 
@@ -164,8 +183,10 @@ def run_command(name, args, where):
     saved = os.path.join(where, "saved")
     host = Host(base, args.volsnap)
     host.configure()
-    original = tree(host.data())
+    originals = [tree(host.data())]
     prepare(host)
+    if name == "second":
+        originals.append(tree(host.data()))
     words = [w.replace("PAPER", f"{base}/paper") for w in words]
     subprocess.run(["cp", "-a", base, saved], check=True)
     all_points = points(host, words, where)
@@ -181,9 +202,9 @@ def run_command(name, args, where):
         done = acked
         if r.returncode == 0:
             skipped += 1
-            done += name == "snapshot"
+            done += name in ("snapshot", "second")
         try:
-            check(host, done, original)
+            check(host, done, originals)
         except (Failure, OSError) as e:
             failed += 1
             print(f"{name}: killed at {call} {n}: {e}")

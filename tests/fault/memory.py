@@ -3,11 +3,15 @@
 
     memory.py VOLSNAP CASE...       cases: see CASES
 
+Each is taken four times: at first, with nothing touched, with all times touched, with one entry in
+a hundred changed; then restored and verified.  A volume of many files lies on an ext4 of its own.
+
 Prints one line per case and command; exit 1 if VmHWM passes 16 MiB for any process or PSS passes
 24 MiB for all volsnap processes alive at once.  VmHWM only grows, so reading it every few
 milliseconds until the process ends is enough; PSS is sampled.
 """
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -17,6 +21,8 @@ import time
 
 HWM_LIMIT, PSS_LIMIT = 16 * 1024, 24 * 1024  # KiB
 HERE = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HERE))
+from host import ext4  # noqa: E402
 
 
 def fixture(*words):
@@ -110,24 +116,53 @@ def exe(pid):
         return "python"
 
 
-def run_case(volsnap, name, top):
+def nothing(data):
+    pass
+
+
+def touch_all(data):
+    for d, _, files in os.walk(data):
+        for n in files:
+            os.utime(os.path.join(d, n), follow_symlinks=False)
+
+
+def change_some(data):
+    """One file in a hundred; of a large file one page in a hundred."""
+    for d, _, files in os.walk(data):
+        for n in sorted(f for f in files if not os.path.islink(os.path.join(d, f)))[::100]:
+            with open(os.path.join(d, n), "r+b") as f:
+                size = f.seek(0, 2)
+                for at in range(0, size if size < 1 << 36 else 0, 100 << 14):
+                    f.seek(at)
+                    f.write(os.urandom(4096))
+                f.seek(size)
+                f.write(b"more")
+
+
+def run_case(volsnap, name, top, volumes):
     env = dict(os.environ, VOLSNAP_CONFIG=str(top / "conf"))
-    data = top / "volumes/v/_data"
+    data = volumes / "v/_data"
     data.mkdir(parents=True)
     (top / "conf").write_text(
         f"[host]\nname = h\n[store]\nlocation = {top}/store\n[keys]\ndirectory = {top}/keys\n"
-        f"[state]\ndirectory = {top}/state\n[engine]\nkind = none\nvolumes_dir = {top}/volumes\n"
-        "[volume v]\n")
+        f"[state]\ndirectory = {top}/state\n[engine]\nkind = none\nvolumes_dir = {volumes}\n"
+        "[volume v]\nracy_window = 0\n")
     CASES[name](data)
     subprocess.run([volsnap, "-q", "init", "--paper", str(top / "paper"), "--yes"], env=env,
                    check=True)
     bad = 0
-    for words in (["snapshot", "v"], ["restore", "v@latest", "--to", str(top / "out")],
-                  ["verify", "v"]):
+    for what, before, words in (
+            ("first", nothing, ["snapshot", "v"]),
+            ("unchanged", nothing, ["snapshot", "v"]),
+            ("touched", touch_all, ["snapshot", "v"]),
+            ("changed", change_some, ["snapshot", "v"]),
+            ("restore", nothing, ["restore", "v@latest", "--to", str(top / "out")]),
+            ("verify", nothing, ["verify", "v"])):
+        before(data)
         code, seconds, hwm, total = measure([volsnap, "-q", *words], env)
         over = code != 0 or hwm > HWM_LIMIT or total > PSS_LIMIT or hwm == 0
         bad += over
-        print(f"{name:11} {words[0]:9} {seconds:7.1f} s  VmHWM {hwm / 1024:5.1f} MiB  "
+        print(f"{name:11} {what:9} {seconds:7.1f} s  VmHWM {hwm / 1024:5.1f} MiB  "
               f"PSS {total / 1024:5.1f} MiB  exit {code}{'  OVER' if over else ''}", flush=True)
     return bad
 
@@ -137,8 +172,15 @@ def main():
     for name in sys.argv[2:]:
         # ext4 is slow to give out inodes again after many were freed: that is not what is measured.
         many_inodes = name in ("million", "files50k", "links", "links20k")
-        with tempfile.TemporaryDirectory(dir="/dev/shm" if many_inodes else "/var/tmp") as t:
-            bad += run_case(sys.argv[1], name, pathlib.Path(t))
+        with contextlib.ExitStack() as stack:
+            top = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(
+                dir="/dev/shm" if many_inodes else "/var/tmp")))
+            volumes = top / "volumes"
+            if many_inodes:
+                small = name in ("files50k", "links20k")
+                volumes = stack.enter_context(ext4(top, 600 if small else 4000,
+                                                   60000 if small else 1200000))
+            bad += run_case(sys.argv[1], name, top, volumes)
     return 1 if bad else 0
 
 
