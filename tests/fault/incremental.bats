@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# Incremental snapshots under everything that can go wrong.  Without VOLSNAP_LONG a sample of each.
+
+setup() {
+	ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	VOLSNAP=${VOLSNAP:-$ROOT/build/release/volsnap}
+	ASAN=$ROOT/build/asan/volsnap
+	LONG=${VOLSNAP_LONG:-}
+}
+
+show() { sed 's/^/# /' >&3; }
+
+# fault NAME ARG...: a program of this directory; its words go to the report.
+fault() {
+	local name=$1
+	shift
+	python3 "$ROOT/tests/fault/$name.py" "$VOLSNAP" "$@" | show
+	[ "${PIPESTATUS[0]}" = 0 ]
+}
+
+@test "random model: edits, lost caches and states, forks, hidden archives, kills: every snapshot restores (T11 T13 T46 T47)" {
+	[ -x "$ASAN" ] || make -s -C "$ROOT" FLAVOUR=asan all
+	seconds=25
+	[ -z "$LONG" ] || seconds=1200
+	fault model --asan "$ASAN" --seconds $seconds
+}
+
+@test "every bit of the tip cache and of the tip flipped: a full snapshot or an exact one, never a wrong one (T46)" {
+	if [ -n "$LONG" ]; then
+		fault flips --seconds 1200
+	else
+		fault flips --sample 100
+	fi
+}
