@@ -32,3 +32,10 @@ fault() {
 		fault flips --sample 100
 	fi
 }
+
+@test "a writer through a mapping, on ext4 and tmpfs: the next snapshot after it stops equals the file" {
+	words=(--rounds 5 --seconds 1)
+	# Longer than writeback and the window.
+	[ -z "$LONG" ] || words=(--rounds 50 --seconds 150)
+	fault mapped "${words[@]}"
+}

@@ -123,9 +123,9 @@ static void test_five(void **state)
 	pipeline_free(p);
 }
 
-/* A frame that cannot be packed fails when it is collected, in its turn; those around it
+/* T48: a frame that cannot be packed fails when it is collected, in its turn; those around it
  * do not. */
-static void test_failure(void **state)
+static void test_t48_compressor_fault(void **state)
 {
 	(void)state;
 	for (unsigned workers = 0; workers <= PIPELINE_WORKERS; workers++) {
@@ -178,7 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_five),
-		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_t48_compressor_fault),
 		cmocka_unit_test(test_free_early),
 	};
 
