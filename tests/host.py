@@ -73,7 +73,7 @@ class Host:
         self.data = self.volumes / "v/_data"
         self.env = dict(os.environ, VOLSNAP_CONFIG=str(self.conf), TZ=noon())
         self.data.mkdir(parents=True)
-        self.state.mkdir()
+        self.state.mkdir(parents=True)
         self.conf.write_text(
             f"[host]\nname = h\n[store]\nlocation = {self.store}\n[keys]\n"
             f"directory = {self.top}/keys\n[state]\ndirectory = {self.state}\n[engine]\n"

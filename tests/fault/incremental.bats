@@ -39,3 +39,21 @@ fault() {
 	[ -z "$LONG" ] || words=(--rounds 50 --seconds 150)
 	fault mapped "${words[@]}"
 }
+
+@test "T3: an allocation or mapping that fails never leaves a bad snapshot" {
+	words=(--sample 20)
+	[ -z "$LONG" ] || words=()
+	fault inject "${words[@]}" malloc sticky mmap
+}
+
+@test "T46: no space at each write, and a small full file system: the next run works unaided" {
+	words=(--sample 20)
+	[ -z "$LONG" ] || words=()
+	fault inject "${words[@]}" enospc full
+}
+
+@test "T51: a write that is short, a sync or rename that fails: never committed by mistake" {
+	words=(--sample 10)
+	[ -z "$LONG" ] || words=()
+	fault inject "${words[@]}" short eio
+}
