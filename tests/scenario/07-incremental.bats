@@ -117,3 +117,10 @@ counted() {
 	expect 0 vs restore db@latest --to "$T/out"
 	same "$d" "$T/out"
 }
+
+@test "a MariaDB that sysbench writes to between snapshots: each restores equal, and starts" {
+	words=(--snapshots 3 --seconds 1 --small)
+	[ -z "${VOLSNAP_LONG:-}" ] || words=(--snapshots 10)
+	python3 "$ROOT/tests/database.py" "$VOLSNAP" "${words[@]}" | show
+	[ "${PIPESTATUS[0]}" = 0 ]
+}
