@@ -234,7 +234,7 @@ def main():
             total["episodes"] += 1
             if bad and args.keep:
                 kept = tempfile.mkdtemp(prefix="model-kept.", dir="/var/tmp")
-                shutil.copytree(e.host.top, f"{kept}/host", symlinks=True)
+                subprocess.run(["cp", "-a", e.host.top, kept], check=True)
                 print(f"kept: {kept}, {e.disk}")
                 return 1
             e.close()
