@@ -17,7 +17,6 @@
 /* What is secret while the stanzas are made; in locked memory. */
 struct making {
 	uint8_t random[32];
-	uint8_t hedge[32 + 16 + 8 + 16]; /* H ‖ stream_id ‖ seq ‖ archive_id */
 	uint8_t eph_sk[32];
 };
 
@@ -51,16 +50,17 @@ static int fill_tlv(const struct predecessor *p, struct part_header *h, struct e
 	return bytes_append(&h->tlv, p->archive_id, 16, e);
 }
 
-static void make_file_key(const struct writer_options *o, const struct part_header *h,
-			  struct making *m, uint8_t fk[32])
+void envelope_file_key(const struct part_header *h, const struct secret *host,
+		       const uint8_t random[32], uint8_t fk[32])
 {
-	crypto_random(m->random, sizeof(m->random));
-	memcpy(m->hedge, o->host->b, 32);
-	memcpy(m->hedge + 32, h->stream.id, 16);
-	wire_set64(m->hedge + 48, h->seq);
-	memcpy(m->hedge + 56, h->archive_id, 16);
-	crypto_b2("vs1.fkey", m->random, sizeof(m->random), m->hedge, sizeof(m->hedge),
-		  fk, 32);
+	uint8_t hedge[32 + 16 + 8 + 16];
+
+	memcpy(hedge, host->b, 32);
+	memcpy(hedge + 32, h->stream.id, 16);
+	wire_set64(hedge + 48, h->seq);
+	memcpy(hedge + 56, h->archive_id, 16);
+	crypto_b2("vs1.fkey", random, 32, hedge, sizeof(hedge), fk, 32);
+	crypto_wipe(hedge, sizeof(hedge));
 }
 
 static bool in_scope(const struct grant *g, const uint8_t host_pk[32])
@@ -120,7 +120,8 @@ static int make_all(const struct writer_options *o, struct part_header *h,
 	fill_identity(o, h);
 	if (fill_tlv(o->predecessor, h, e) < 0)
 		return -1;
-	make_file_key(o, h, m, fk);
+	crypto_random(m->random, sizeof(m->random));
+	envelope_file_key(h, o->host, m->random, fk);
 	crypto_random(m->eph_sk, sizeof(m->eph_sk));
 	crypto_x_public(m->eph_sk, h->eph_pk);
 	if (make_stanzas(o, h, m, fk, &n_readers, e) < 0)

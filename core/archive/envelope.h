@@ -9,6 +9,7 @@
 
 struct descriptor;
 struct err;
+struct secret;
 struct writer_options;
 
 /* Fill *h (for part 1) and make the file key: 32 bytes in locked memory, *fk, the
@@ -20,5 +21,8 @@ int envelope_make(const struct writer_options *o, struct part_header *h, uint8_t
  * returns how many. */
 size_t envelope_recipients(const struct descriptor *d, const uint8_t host_pk[32],
 			   uint8_t (*out)[32], size_t room);
+/* The file key of H's archive, from 32 random bytes and the host key. */
+void envelope_file_key(const struct part_header *h, const struct secret *host,
+		       const uint8_t random[32], uint8_t fk[32]);
 
 #endif
