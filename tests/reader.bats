@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The second reader itself: that it is right about the vectors.
+# The second reader itself: that it is right about the vectors, and refuses what must be refused.
 
 setup() { HERE=$BATS_TEST_DIRNAME; }
 
@@ -15,6 +15,10 @@ setup() { HERE=$BATS_TEST_DIRNAME; }
 	rm -r "$t"
 	[ "$status" = 1 ]
 	[[ $output == *"b2 0: hex differs"* ]]
+}
+
+@test "the second reader refuses what no store of volsnap's has" {
+	python3 "$HERE/reader_test.py"
 }
 
 @test "the second reader has at most 400 lines" {

@@ -7,11 +7,12 @@ what the recovery key derives, or HEX, or else that of the first descriptor with
 trust on first use, blind to a store exchanged as a whole. HOST/VOLUME are names of directories,
 VOLUME also without its .SSSSSSSS. Exit: 0 good, 2 usage, 5 damaged ("FILE: reason" on stderr)."""
 import argparse, contextlib, ctypes, functools, glob, hashlib, itertools
-import os, re, struct, subprocess, sys  # flake8: ignore=E301,E302,E305,E401,E701,E704
+import os, re, struct, sys  # flake8: ignore=E301,E302,E305,E401,E701,E704
 
 SEGMENT, PAYLOAD, BODY, HEAD, NODE, ROOT = 16384, 16366, 1, 2, 3, 4
 LIMITS = {BODY: 589824, HEAD: 589824, NODE: 65536, ROOT: 65536}
-libsodium, failed = ctypes.CDLL("libsodium.so.23"), set()  # files that did not fit
+libsodium, libzstd, failed = ctypes.CDLL("libsodium.so.23"), ctypes.CDLL("libzstd.so.1"), set()
+libzstd.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t] * 2
 class Damaged(Exception): where = "store"  # the file last read from, which is the one to name
 def need(condition, reason):
     if not condition: raise Damaged(f"{Damaged.where}: {reason}")
@@ -45,18 +46,19 @@ def up(n, unit): return -(-n // unit) * unit
 def padme(n):
     exponent = n.bit_length() - 1
     return up(n, 1 << max(exponent - exponent.bit_length(), 0))
-def unzstd(data, ulen):  # exactly one frame, of known size; the tool checks the window
-    c, block = Cursor(data), 0
+def unzstd(data, ulen):  # exactly one frame, of known size, without dictionary and checksum
+    c, block, out = Cursor(data), 0, ctypes.create_string_buffer(ulen)
     magic, flags = c.unpack("IB")
-    _, width = c.take(0 if flags & 0x20 else 1), (flags >> 5 & 1, 2, 4, 8)[flags >> 6]
-    need(magic == 0xFD2FB528 and not flags & 0x0B and width, "zstd magic, dictionary or no size")
-    need(c.uint(width) + 256 * (width == 2) == ulen, "zstd content size is not ulen")
+    window, width = 0 if flags & 32 else c.uint(1), (flags >> 5 & 1, 2, 4, 8)[flags >> 6]
+    size = c.uint(width) + 256 * (width == 2)
+    need((magic, flags & 15, size) == (0xFD2FB528, 0, ulen), "zstd magic, flags or content size")
+    need((8 + window % 8) << window // 8 + 7 <= 1 << 20, "zstd window over 1 MiB")
     while not block & 1:
         block = c.uint(3)
         c.take(1 if block & 6 == 2 else block >> 3)
-    tool = subprocess.run(["zstd", "-dcqM1MB"], input=data, capture_output=True, check=False)
-    need(c.left() == flags & 4 and len(tool.stdout) == ulen and not tool.returncode, "zstd data")
-    return tool.stdout
+    done = libzstd.ZSTD_decompress(out, ulen, data, len(data))
+    need(done == ulen and not c.left(), "zstd data, or more than one frame")
+    return out.raw
 
 class Cursor:  # takes fields from bytes, one after the other
     def __init__(self, data): self.data, self.pos = data, 0
@@ -79,10 +81,12 @@ class Cursor:  # takes fields from bytes, one after the other
         need(value < 1 << 64 and shift <= 70 and (byte or shift == 7), "bad varint")
         return (value >> 1) ^ -(value & 1) if signed else value
     def tlvs(self, size):
-        area = Cursor(self.take(size))
+        area, found = Cursor(self.take(size)), {}
         while area.left():
-            need(area.uint(2) < 0x8000, "unknown TLV that must be known")
-            area.take(area.uint(2))
+            kind = area.uint(2)
+            need(kind < 0x8000 and kind not in found, "a TLV twice, or unknown that must be known")
+            found[kind] = area.take(area.uint(2))
+        return found
 def read_key(path):  # role, X25519 secret, authority (of the recovery key alone)
     data, bits = pread(path), ""
     if data.startswith(b"VSKEY1\0\0"):
@@ -156,18 +160,17 @@ class Part:  # one file of an archive, read by a valid copy of its trailer and o
         need(self.seq and self.number and 1 <= self.kind <= 3 and 1 <= stanzas <= 64 and
              1 <= host_len <= 63 and 1 <= volume_len <= 4095, "a number out of its range")
         self.stanzas = [c.take(64) for _ in range(stanzas)]
-        self.host, volume, self.header = c.take(host_len), c.take(volume_len), raw
+        self.host, self.volume, self.header = c.take(host_len), c.take(volume_len), raw
         self.shared = raw[16:72] + raw[78:79] + raw[88:120] + raw[128:180] + raw[184:c.pos]
-        c.tlvs(tlv_len)
-        need(not any(c.take(c.left() - 32)) and 0 not in self.host + volume, "pad or label")
-        stream = self.host_pk + bytes([self.kind]) + nonce + volume
+        need(len(c.tlvs(tlv_len).get(1, bytes(32))) == 32, "length of the predecessor")
+        need(not any(c.take(c.left() - 32)) and 0 not in self.host + self.volume, "pad or label")
+        stream = self.host_pk + bytes([self.kind]) + nonce + self.volume
         need(b2("vs1.stream", b"", stream, 16) == self.stream, "stream id does not fit")
         check_signature(self.host_pk, self.signature, b"vs1.trailer" + store_id + self.hash)
     def check_bytes(self):  # every byte, for which no key is needed
         ends = pread(self.path, 0, len(self.header)) + pread(self.path, self.end)
         need(ends == 2 * self.header + 2 * self.trailer, "a copy of header or trailer is damaged")
-        for i in range(self.n):
-            self.segment(i)
+        for i in range(self.n): self.segment(i)
     def segment(self, i):
         raw = pread(self.path, len(self.header) + i * SEGMENT, SEGMENT)
         slot = b2("vs1.slot", b"", struct.pack("<Q", i) + raw, 16)
@@ -182,8 +185,7 @@ class Part:  # one file of an archive, read by a valid copy of its trailer and o
         return b"".join(self.plain(i)[2:] for i in segments)[offset % PAYLOAD:][:n]
     def record_at(self, offset):  # type, id, plaintext, end; None where the records end
         Damaged.where = self.path
-        if offset + 48 > self.n * PAYLOAD or self.read(offset, 1) == b"\0":
-            return None
+        if offset + 48 > self.n * PAYLOAD or self.read(offset, 1) == b"\0": return None
         kind, codec, clen, ulen, rid = Cursor(self.read(offset, 48)).unpack("BB2xII4x32s")
         need(codec <= 1 and clen <= ulen <= LIMITS.get(kind, -1) and (codec or clen == ulen), "head")
         data = self.read(offset + 48, clen)
@@ -224,8 +226,9 @@ class Snapshot(Part):  # the last part of an archive; it knows the others and it
          left_out, changed, _, _, _, grade, level, kind) = c.unpack("8s32s32s32s6Q2Q2IqQ16s3B5x")
         tops = [c.unpack("B3xIQQ16s") for _ in range(2)]
         self.head_top, self.body_top = [(top[0], (top[2], top[1], top[3]), top[4]) for top in tops]
-        c.tlvs(c.uint(4))
-        need(magic == b"VSROOT1\0" and not c.left() and kind == self.kind, "not a ROOT")
+        name = c.tlvs(c.uint(4)).get(1)
+        need(magic == b"VSROOT1\0" and not c.left() and (kind, name) == (self.kind, self.volume),
+             "not a ROOT, or of another volume than the header")
         summary = unseal(b2("vs1.summary", list_key, self.hh, 32), bytes(12), b"", self.summary)
         m = Cursor(summary).unpack("qqBB2xII4x5Q184x")
         need((level, grade, left_out, changed, self.totals[0], self.totals[3]) == m[2:8], "summary")
@@ -250,7 +253,8 @@ class Snapshot(Part):  # the last part of an archive; it knows the others and it
                 start = 0 if level else c.varint()
                 sums = [c.varint() for _ in range(1 if stream == BODY else 3)]
                 items.append((where, start, sums, c.take(16 if level else 8)))
-            need(1 <= len(items) <= 8192 and level <= 15 and all(i[2][0] for i in items), "items")
+            need(1 <= len(items) <= 8192 and level <= 15 and all(i[2][0] for i in items) and
+                 (level or all(i[1] + i[2][0] <= 524288 for i in items)), "items")
             need(stream in (BODY, HEAD) and not c.left(), "stream of a node, or bytes after items")
             return rid[:16], stream, level, items
         sizes = [c.varint() for _ in range(c.varint())]
@@ -335,8 +339,7 @@ class Store:  # the descriptor in force: authority, epoch, hash, labels of hosts
         need(marker, "not the marker of a store")
         self.id, path = bytes.fromhex(marker[1].decode()), glob.escape(path)
         for file in sorted(glob.glob(f"{path}/r/*.vsr")):
-            with noting(file):
-                self.read_descriptor(file)
+            with noting(file): self.read_descriptor(file)
         self.files = sorted(glob.glob(f"{path}/s/*/*/*.vs[af]"))
         for file in [file for file in self.files if file.endswith("f")]:
             with noting(file):
@@ -381,8 +384,7 @@ def main():
         with open(args.o or sys.stdout.fileno(), "wb") as out:
             return chosen[-1].tar(out.write)
     for file in store.files if args.command == "verify" else ():
-        with noting(file):
-            Part(store, file).check_bytes()
+        with noting(file): Part(store, file).check_bytes()
     for s in chosen:
         with noting(s.path):
             s.link(store.finals)
@@ -390,11 +392,9 @@ def main():
             if args.command == "list" and opened and not s.flags & 2:
                 print(s.name[:-9], s.seq, s.archive.hex(), s.totals[0], s.totals[3], s.body_len)
             elif args.command == "verify":
-                if opened:
-                    s.check()
+                if opened: s.check()
                 if not failed & {part.path for part in s.parts}:
                     print("ok", s.name[:-9], s.seq)
 if __name__ == "__main__":
-    with noting("reader.py"):
-        main()
+    with noting("reader.py"): main()
     sys.exit(5 if failed else 0)

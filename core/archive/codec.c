@@ -111,7 +111,8 @@ static uint64_t content_size(struct cursor *c, unsigned flag, bool single)
 }
 
 /* Whether the frame that begins here has this content size, a small window, no
- * dictionary. */
+ * dictionary and no checksum: ids cover the content, so it would add nothing but a
+ * second form. */
 static bool header_fits(const uint8_t *data, size_t clen, size_t ulen)
 {
 	struct cursor c = cursor_make(data, clen);
@@ -125,8 +126,8 @@ static bool header_fits(const uint8_t *data, size_t clen, size_t ulen)
 
 		window = (uint64_t)(8 + (w & 7)) << ((w >> 3) + 7);
 	}
-	if ((flags & 3) || (single == 0 && (flags >> 6) == 0))
-		return false; /* a dictionary; no content size */
+	if ((flags & 7) || (single == 0 && (flags >> 6) == 0))
+		return false; /* a dictionary, a checksum; no content size */
 	return content_size(&c, flags >> 6, single) == ulen && cursor_ok(&c) &&
 	       magic == ZSTD_MAGIC && window <= WINDOW_MAX;
 }

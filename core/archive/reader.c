@@ -58,28 +58,15 @@ static const struct part_reader *final_part(const struct reader *r)
 	return archive_parts_final(&r->parts);
 }
 
-/* What ROOT says of itself must be what the header says. */
-static int check_identity(const struct reader *r, struct err *e)
-{
-	const struct stream *s = &final_part(r)->header.stream;
-
-	if (r->root.kind == s->kind &&
-	    (!r->root.name[0] || strcmp(r->root.name, s->name) == 0))
-		return 0;
-	return err_set(e, ERR_DAMAGED, "%s: ROOT is of another volume than the header",
-		       final_part(r)->name);
-}
-
 static int load_root(struct reader *r, struct err *e)
 {
 	struct part_reader *final = archive_parts_final(&r->parts);
 	struct record_place at = { .seq = final->header.seq, .part = final->header.part };
 
 	if (stream_keys_new(&r->keys, e) < 0 ||
-	    archive_parts_get(&r->parts, &at, &final, e) < 0 ||
-	    record_root(final, &r->root, r->keys, e) < 0)
+	    archive_parts_get(&r->parts, &at, &final, e) < 0)
 		return -1;
-	return check_identity(r, e);
+	return record_root(final, &r->root, r->keys, e);
 }
 
 static int reader_setup(struct reader *r, struct store *store, const struct descriptor *d,

@@ -107,6 +107,7 @@ static int root_take(struct part_reader *r, const uint8_t *plain,
 		     const struct record *rec, struct root *out, struct stream_keys *k,
 		     struct err *e)
 {
+	const struct stream *s = &r->header.stream;
 	uint8_t id[32];
 
 	frame_root_id(plain, rec->ulen, id);
@@ -115,6 +116,9 @@ static int root_take(struct part_reader *r, const uint8_t *plain,
 			       r->name);
 	if (root_decode(plain, rec->ulen, out, k, e) < 0)
 		return err_in(e, "%s", r->name);
+	if (out->kind != s->kind || strcmp(out->name, s->name) != 0)
+		return err_set(e, ERR_DAMAGED,
+			       "%s: ROOT is of another volume than the header", r->name);
 	return check_end(r, r->trailer.root_offset + RECORD_HEAD_LEN + rec->clen, e);
 }
 

@@ -29,7 +29,8 @@ int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
  * is none. */
 int record_peek(struct part_reader *r, uint64_t offset, struct record *out, uint64_t *next,
 		struct err *e);
-/* The ROOT that FINAL's trailer points at: id checked, and that it is the last record. */
+/* The ROOT that FINAL's trailer points at: id checked, that it is of the volume that the
+ * header names, and the last record. */
 int record_root(struct part_reader *final, struct root *out, struct stream_keys *k,
 		struct err *e);
 

@@ -141,7 +141,7 @@ static bool take_tlvs(struct cursor *c, struct root *r)
 	const uint8_t *area = cursor_take(c, n);
 
 	return area && cursor_done(c) && tlv_fits(area, n) &&
-	       take_text(area, n, TLV_NAME, r->name, sizeof(r->name)) &&
+	       take_text(area, n, TLV_NAME, r->name, sizeof(r->name)) && r->name[0] &&
 	       take_text(area, n, TLV_SOURCE, r->source, sizeof(r->source));
 }
 

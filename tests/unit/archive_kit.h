@@ -91,6 +91,7 @@ struct craft {
 		bad_stanza;
 	const struct predecessor *predecessor;
 	const struct secret *reader; /* instead of the one that fits */
+	const char *root_name; /* instead of the volume's */
 };
 /* Returns its id; the places where its trees' tops lie go to TOPS[2] (head, body), if not
  * NULL. */

@@ -147,6 +147,8 @@ static uint64_t hand_root(struct hand *x, const struct tree_ref tops[2])
 	kit_root(&r, x->c->seq);
 	if (x->c->root_of_other_kind)
 		r.kind = STREAM_BIND;
+	if (x->c->root_name)
+		(void)snprintf(r.name, sizeof(r.name), "%s", x->c->root_name);
 	r.head = tops[0];
 	r.body = tops[1];
 	r.totals.entries = x->c->entries;

@@ -137,6 +137,25 @@ static void test_older_key(void **state)
 	catalog_free(&c);
 }
 
+/* A ROOT that is of another volume than its header gives no list key. */
+static void test_root_of_other_volume(void **state)
+{
+	static const char *const names[] = { "Db", "other" };
+
+	(void)state;
+	for (uint64_t i = 0; i < 2; i++) {
+		struct craft craft = { .seq = 1, .root_name = names[i] };
+		struct archive_id id = kit_craft(&craft, NULL);
+		struct catalog c = load(NULL, NULL, &kit.reader_keys);
+		char name[600];
+
+		assert_int_equal(c.streams[0].list_key != NULL, i == 0);
+		catalog_free(&c);
+		kit_name(&id, 0, name);
+		kit_remove(name);
+	}
+}
+
 /* A filter takes the streams of that host and name, by the header. */
 static void test_filter(void **state)
 {
@@ -505,6 +524,7 @@ int main(void)
 		each(test_load),
 		each(test_summaries),
 		each(test_older_key),
+		each(test_root_of_other_volume),
 		each(test_filter),
 		each(test_predecessor),
 		each(test_damaged),

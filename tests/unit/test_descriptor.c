@@ -213,8 +213,8 @@ static void add_area(struct bytes *raw, const void *area, size_t n)
 	wire_set32(raw->p + 12, (uint32_t)raw->len);
 }
 
-/* TLVs: unknown ones are passed over, unless their high bit is set or they leave their
- * area. */
+/* TLVs: unknown ones are passed over, unless their high bit is set, they leave their area
+ * or one of their type is there already. */
 static void test_tlvs(void **state)
 {
 	static const struct {
@@ -228,6 +228,8 @@ static void test_tlvs(void **state)
 		{ "\x05\x00\x04\x00\x61\x62\x63", 7, 7, -1 },
 		{ "\x05\x00\x00", 3, 3, -1 },
 		{ "\x05\x00\x00\x00\x05\x00\x00\x00", 8, 4, -1 },
+		{ "\x05\x00\x00\x00\x06\x00\x00\x00", 8, 8, 0 },
+		{ "\x05\x00\x00\x00\x05\x00\x00\x00", 8, 8, -1 },
 	};
 
 	(void)state;

@@ -537,8 +537,8 @@ static int expand(const char *data, size_t n, size_t ulen)
 }
 
 /* zstd frames that RFC 8878 allows and the format does not are refused: without content
- * size, with another one, with a dictionary, with a window over 1 MiB; and skippable
- * frames. */
+ * size, with another one, with a dictionary, with a checksum (also the right one), with a
+ * window over 1 MiB; and skippable frames. */
 static void test_zstd_headers(void **state)
 {
 #define MAGIC "\x28\xb5\x2f\xfd"
@@ -550,6 +550,8 @@ static void test_zstd_headers(void **state)
 	assert_int_equal(expand(MAGIC "\x20\4" ABC, 12, 4), -1);
 	assert_int_equal(expand(MAGIC "\0\x48" ABC, 12, 3), -1);
 	assert_int_equal(expand(MAGIC "\x21\0\3" ABC, 13, 3), -1);
+	assert_int_equal(expand(MAGIC "\x24\3" ABC "\x99\x09\x77\xad", 16, 3), -1);
+	assert_int_equal(expand(MAGIC "\x24\3" ABC, 12, 3), -1);
 	assert_int_equal(expand(MAGIC "\x80\x50\3\0\0\0" ABC, 16, 3), 0);
 	assert_int_equal(expand(MAGIC "\x80\x51\3\0\0\0" ABC, 16, 3), -1);
 	assert_int_equal(expand(MAGIC "\x80\xff\3\0\0\0" ABC, 16, 3), -1);

@@ -236,8 +236,8 @@ static void stream_id_bound(void **state)
 			 0); /* the host label is not in it */
 }
 
-/* TLVs: unknown ones are passed over, one that must be known is refused, as is a
- * predecessor of the wrong size. */
+/* TLVs: unknown ones are passed over, one that must be known is refused, as are a
+ * predecessor of the wrong size and a second one of a type. */
 static void tlvs(void **state)
 {
 	uint8_t tlv[36] = { 1, 0, 32, 0 };
@@ -254,6 +254,10 @@ static void tlvs(void **state)
 	assert_int_equal(decode_with(&h, 255, 2, 33), -1);
 	assert_int_equal(decode_with(&h, 255, 2, 28),
 			 -1); /* then 4 bytes: an empty TLV 0 */
+	tlv[0] = 0;
+	assert_int_equal(bytes_append(&h.tlv, tlv, sizeof(tlv), &e), 0);
+	assert_int_equal(decode_with(&h, 253, 2, 1), 0);
+	assert_int_equal(decode_with(&h, 253, 2, 0), -1);
 }
 
 /* Cut anywhere, it is refused, and nothing beyond the end is read. */

@@ -176,6 +176,18 @@ static void test_bad_root(void **state)
 	assert_int_equal(read_craft(&c), -1);
 	is_damaged("another volume");
 	c.root_of_other_kind = false;
+	for (size_t i = 0; i < 4; i++) {
+		c.root_name = ((const char *[]){ "db", "D", "Dbb",
+						 "\xc4\x90"
+						 "b" })[i];
+		assert_int_equal(read_craft(&c), -1);
+		is_damaged("another volume");
+	}
+	c.root_name = "";
+	assert_int_equal(read_craft(&c), -1);
+	is_damaged("ROOT");
+	c.root_name = "Db";
+	assert_int_equal(read_craft(&c), 1);
 	c.bad_root_id = true;
 	assert_int_equal(read_craft(&c), -1);
 	is_damaged("its id");

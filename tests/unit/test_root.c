@@ -183,7 +183,35 @@ static void test_long_names(void **state)
 	assert_int_equal(decode(), -1);
 }
 
-/* An addition of later times is passed over; one that must be known is refused. */
+/* The area is AREA alone. */
+static int decode_area(const char *area, size_t n)
+{
+	struct err e = ERR_EMPTY;
+
+	raw.len = 300;
+	wire_set32(raw.p + 296, (uint32_t)n);
+	assert_int_equal(bytes_append(&raw, area, n, &e), 0);
+	return decode();
+}
+
+/* A volume has a name: ROOT without it, with an empty one or with one that has a NUL is
+ * refused.  The path of the source may be missing. */
+static void test_name(void **state)
+{
+	(void)state;
+	assert_int_equal(decode_area("\1\0\2\0db\2\0\1\0/", 11), 0);
+	assert_string_equal(out.source, "/");
+	assert_int_equal(decode_area("\1\0\2\0db", 6), 0);
+	assert_string_equal(out.name, "db");
+	assert_string_equal(out.source, "");
+	assert_int_equal(decode_area("", 0), -1);
+	assert_int_equal(decode_area("\2\0\1\0/", 5), -1);
+	assert_int_equal(decode_area("\1\0\0\0\2\0\1\0/", 9), -1);
+	assert_int_equal(decode_area("\1\0\2\0d\0", 6), -1);
+}
+
+/* An addition of later times is passed over; one that must be known is refused, and so is
+ * a second name. */
 static void test_unknown_tlv(void **state)
 {
 	struct err e = ERR_EMPTY;
@@ -194,6 +222,7 @@ static void test_unknown_tlv(void **state)
 	assert_int_equal(decode(), 0);
 	raw.p[raw.len - 4] = 0x80;
 	assert_int_equal(decode(), -1);
+	assert_int_equal(decode_area("\1\0\2\0db\1\0\2\0db", 12), -1);
 }
 
 int main(void)
@@ -205,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup(test_fields, setup),
 		cmocka_unit_test_setup(test_lengths, setup),
 		cmocka_unit_test_setup(test_long_names, setup),
+		cmocka_unit_test_setup(test_name, setup),
 		cmocka_unit_test_setup(test_unknown_tlv, setup),
 	};
 
