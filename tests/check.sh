@@ -65,12 +65,20 @@ unit() {
 	done
 }
 
+# second FILE: what the second reader read of the stores that a suite left, and the time it took.
+second() {
+	awk '/^# second reader: [0-9]/ { stores += $4; snapshots += $6; bytes += $8; s += $11 }
+		END { if (stores) printf "  second reader: %d stores, %d snapshots, %.0f equal bytes, %.0f s\n",
+			stores, snapshots, bytes, s }' "$1"
+}
+
 scenario() {
 	local f
 	for f in "$@"; do
 		[ -e "$f" ] || continue
 		bats --tap "$f" >"$tap/bats" 2>&1
 		count "$f" "$tap/bats" $?
+		second "$tap/bats"
 	done
 }
 

@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import second  # noqa: E402
+
 LINE = re.compile(r"^\d+\s+(\w+)\((.*)\)\s+= (-?\d+)(?:<(.*)>)?(?: .*)?$")
 FD = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>")
 
@@ -181,6 +184,12 @@ def main():
             wanted[3] = content(data)
             if check(volsnap, env, top, wanted):
                 return 1
+            tally = second.Tally()
+            tally.add(top / "store", top / "paper", volsnap, env)
+            print(tally)
+        except second.Disagreement as why:
+            print(f"the second reader: {why}")
+            return 1
         finally:
             conf.unlink()
             os.unlink(trace)

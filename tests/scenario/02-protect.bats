@@ -84,6 +84,8 @@ load helper
 	mv "$T/store" "$T/away"
 	expect 8 vs snapshot db
 	[ ! -e "$T/store" ]
+	mv "$T/away" "$T/store"
+	mv "$T/marker" "$T/store/volsnap-store"
 }
 
 @test "T66: exit codes tell no volume, no snapshot, no key, wrong store apart" {
@@ -102,6 +104,7 @@ load helper
 	expect 8 vs list
 	expect 2 vs frobnicate
 	[ ! -e "$T/out" ]
+	mv "$T/away" "$T/store"
 }
 
 @test "T63: mistakes in the configuration name file and line" {
@@ -181,4 +184,27 @@ load helper
 	says "would not be noticed"
 	expect 0 vs restore db@1 --replace --dry-run
 	lacks "would not be noticed"
+}
+
+@test "the second reader's word is no: a store with a changed byte, an export with another one" {
+	add_volume db
+	echo content >"$H/volumes/db/_data/file"
+	init_host
+	vs -q snapshot db
+	printf '#!/bin/sh\n"%s" "$@" | tr t T\n' "$VOLSNAP" >"$T/changed"
+	printf '#!/bin/sh\n"%s" "$@" | head -c -1\n' "$VOLSNAP" >"$T/short"
+	printf '#!/bin/sh\n"%s" "$@"; exit 1\n' "$VOLSNAP" >"$T/failing"
+	chmod +x "$T/changed" "$T/short" "$T/failing"
+	for wrong in changed short; do
+		expect 1 "$ROOT/tests/second.py" "$T/store" "$T/paper" "$T/$wrong"
+		says "tars differ"
+	done
+	expect 1 "$ROOT/tests/second.py" "$T/store" "$T/paper" "$T/failing"
+	says "export 1"
+	file=$(ls "$T"/store/s/*/*/*.vsf)
+	cp "$file" "$T/keep"
+	printf '\377' | dd of="$file" bs=1 seek=6000 conv=notrunc status=none
+	expect 1 "$ROOT/tests/second.py" "$T/store" "$T/paper" "$VOLSNAP"
+	says "segment 0 is damaged"
+	cat "$T/keep" >"$file"
 }

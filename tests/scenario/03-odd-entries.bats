@@ -16,7 +16,6 @@ load helper
 	# holes-6000 has more holes than the 4096 that are recorded.
 	left=$(grep -vE 'trusted.odd|acls/group|sparse/holes-6000|sparse/nine-gigabytes|differences in' <<<"$output" || true)
 	[ -z "$left" ]
-	second_reader verify
 	"$ROOT/tests/fixtures/oddities.sh" --clean "$T/out"
 	"$ROOT/tests/fixtures/oddities.sh" --clean "$H/volumes/odd/_data"
 }
@@ -94,7 +93,6 @@ load helper
 	[ ! -e "$T/out/big" ]
 	[ "$(cat "$T/out/z")" = good ]
 	expect 0 vs verify
-	second_reader verify
 }
 
 @test "T2: a file that cannot be opened is named, exit 3" {
@@ -156,7 +154,6 @@ load helper
 	kill "$writer" || true
 	wait "$writer" || true
 	expect 0 vs verify
-	second_reader verify
 	vs export db@latest | tar tf - >/dev/null
 }
 
@@ -215,7 +212,6 @@ load helper
 	expect 0 vs snapshot single
 	expect 0 vs restore single@latest --to "$T/out"
 	cmp "$T/single.conf" "$T/out/single.conf"
-	second_reader verify
 	echo two >"$T/single.conf"
 	expect 9 vs restore single@latest
 	expect 0 vs restore single@latest --replace

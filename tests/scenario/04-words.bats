@@ -94,6 +94,7 @@ load helper
 	expect 5 vs verify db@2
 	says "copy"
 	expect 0 vs restore db@2 --to "$T/out"
+	cat "$T/keep" >"$two"
 }
 
 # closed IGNORED command...: run with a closed pipe as standard output, SIGPIPE ignored or not;
