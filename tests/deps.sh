@@ -6,7 +6,7 @@ set -u
 build="gcc make pkg-config libc6-dev libarchive-dev libsodium-dev libzstd-dev libinih-dev libjansson-dev"
 tests="clang libclang-rt-14-dev libcmocka-dev libacl1-dev bats shellcheck strace python3 zstd
 attr acl libarchive-tools libcap2-bin e2fsprogs xfsprogs mount util-linux mandoc
-mariadb-server debootstrap sysbench faketime"
+mariadb-server debootstrap sysbench faketime bsdextrautils"
 
 want=$build
 [ "${1:-all}" = build ] || want="$build $tests"
