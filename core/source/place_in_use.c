@@ -117,7 +117,11 @@ static int find_wanted(const char *path, struct wanted *w, char *line, struct er
 	}
 	(void)fclose(f);
 	if (!found)
-		return err_set(e, ERR_FAILED, "%s: its mount is not listed", path);
+		return err_set(
+			e, ERR_REFUSED,
+			"%s: cannot tell whether it is in use: its mount is not "
+			"in /proc/self/mountinfo (in a chroot, make / a mount point)",
+			path);
 	return inner_root(&w->at, path, e);
 }
 

@@ -383,7 +383,10 @@ int main(void)
 	};
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+		(void)fputs("must be root, may mount, and / must be a mount point\n",
+			    stderr);
 		return 77;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
