@@ -336,44 +336,9 @@ static void goes_deep(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-/* A file whose content is lost is not there, even in part: neither by its name nor by a
- * later one, and what comes next is right. */
-static void drops_lost_content(void **state)
-{
-	(void)state;
-	simple("./d", AE_IFDIR, 0755);
-	entry("./d/lost", AE_IFREG, 0600, 10);
-	send_entry();
-	data(0, "12345");
-	assert_int_equal(extract_drop(x, &err), 0);
-	entry("./d/whole", AE_IFREG, 0600, 5);
-	send_entry();
-	data(0, "12345");
-	link_to("./d/second", "./d/lost", true);
-	send_entry();
-	finish();
-	expect_notes("./d/second: link to ./d/lost: No such file", 2);
-	assert_int_equal(totals.entries, 3);
-	assert_int_equal(totals.files, 1);
-	assert_int_equal(totals.bytes, 5);
-	assert_int_equal(access(at("d/lost"), F_OK), -1);
-	assert_int_equal(access(at("d/second"), F_OK), -1);
-	assert_int_equal(stat_of("d/whole").st_size, 5);
-}
-
-/* There must be a file to drop. */
-static void refuses_to_drop_nothing(void **state)
-{
-	(void)state;
-	simple("./d", AE_IFDIR, 0755);
-	assert_true(extract_drop(x, &err) < 0 || extract_finish(x, &totals, &err) < 0);
-	assert_int_equal(err.kind, ERR_DAMAGED);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(drops_lost_content),    CASE(refuses_to_drop_nothing),
 		CASE(makes_entries),	     CASE(leaves_the_target_alone),
 		CASE(makes_missing_parents), CASE(keeps_links_verbatim),
 		CASE(keeps_holes),	     CASE(sets_flags_last),

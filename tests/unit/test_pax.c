@@ -277,44 +277,10 @@ static void knows_the_order(void **state)
 		}
 }
 
-/* Attributes, ACLs and flags of a header, and nothing else of it. */
-static void gives_attributes(void **state)
-{
-	static const char *const records[] = { "mtime=1.5", "SCHILY.xattr.user.a=x=y",
-					       "SCHILY.acl.access=user::rw-", "size=0",
-					       "SCHILY.fflags=nodump",
-					       "SCHILY.xattr.user.b=" };
-	static const enum pax_attr_kind kinds[] = { PAX_ATTR_XATTR, PAX_ATTR_ACL,
-						    PAX_ATTR_FLAGS, PAX_ATTR_XATTR };
-	static const size_t which[] = { 1, 2, 4, 5 };
-	static char room[1000];
-	struct pax_attrs it;
-	enum pax_attr_kind kind;
-	const uint8_t *text;
-	size_t n = 0, len;
-
-	(void)state;
-	for (size_t i = 0; i < 6; i++)
-		n += record(room + n, records[i], strlen(records[i]));
-	n = header_with(room, n);
-	assert_int_equal(pax_parse(pax_room, n, &pax, &err), 0);
-	it = pax_attrs(pax_room, n);
-	for (size_t i = 0; i < 4; i++) {
-		assert_true(pax_attr(&it, &kind, &text, &len));
-		assert_int_equal(kind, kinds[i]);
-		assert_int_equal(len, strlen(records[which[i]]));
-		assert_memory_equal(text, records[which[i]], len);
-	}
-	assert_false(pax_attr(&it, &kind, &text, &len));
-	it = pax_attrs(pax_room, header_of('0', "./x", ""));
-	assert_false(pax_attr(&it, &kind, &text, &len));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(knows_the_order),
-		cmocka_unit_test(gives_attributes),
 		cmocka_unit_test(reads_as_libarchive),
 		cmocka_unit_test(survives_flipped_bits),
 		cmocka_unit_test(knows_what_is_below),

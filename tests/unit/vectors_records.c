@@ -22,7 +22,7 @@ static void frame_fill(json_t *v, struct frame *f)
 
 		memcpy(frame_content(f) + f->used, b.p, b.len);
 		f->used += b.len;
-		frame_end_chunk(f);
+		frame_end_chunk(f, NULL);
 	}
 }
 
