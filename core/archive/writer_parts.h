@@ -1,5 +1,5 @@
-/* Inside of the writer: what its files share.  writer.c opens, drains and finishes;
- * writer_body.c takes contents, writer_head.c entries. */
+/* Inside of the writer: what its files share.  writer.c opens and drains;
+ * writer_body.c takes contents, writer_head.c entries; writer_stage.c finishes. */
 #ifndef ARCHIVE_WRITER_PARTS_H
 #define ARCHIVE_WRITER_PARTS_H
 
@@ -89,6 +89,9 @@ int writer_frame(struct writer *w, struct side *s, enum record_type type, size_t
 void writer_give(struct writer *w, struct side *s);
 /* Make sure that S's line can take what comes; no chunk is open in S's frame. */
 int writer_room(struct writer *w, struct side *s, struct err *e);
+
+/* All that is open or given becomes records, all lines empty, and the lists of segments whole. */
+int writer_pass_finish(struct writer *w, struct cache_segs out[CACHE_KINDS], struct err *e);
 
 /* writer_body.c */
 int writer_body_begin(struct writer *w, const struct entry_hint *hint, struct err *e);

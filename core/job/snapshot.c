@@ -190,18 +190,22 @@ static int open_writer(struct run *r, struct err *e)
 
 /* ---- walking ---- */
 
-/* Asked between steps: whether it is time to stop. */
+/* Asked between steps: a first snapshot that is told to stop keeps what it has. */
 static int look_up(struct run *r, struct err *e)
 {
-	if (interrupt_check(e) < 0) {
-		r->stop = r->first ? STOP_SIGNAL : STOP_NOT;
-		return -1;
-	}
-	if (r->checkpoint_at > 0 && clock_ms(CLOCK_MONOTONIC_COARSE) >= r->checkpoint_at) {
-		r->stop = STOP_CHECKPOINT;
-		return err_set(e, ERR_FAILED, "time for a checkpoint");
-	}
-	return 0;
+	if (interrupt_check(e) == 0)
+		return 0;
+	r->stop = r->first ? STOP_SIGNAL : STOP_NOT;
+	return -1;
+}
+
+/* Asked when something new was taken, so that from one checkpoint to the next there is progress. */
+static int look_at_clock(struct run *r, struct err *e)
+{
+	if (r->checkpoint_at == 0 || clock_ms(CLOCK_MONOTONIC_COARSE) < r->checkpoint_at)
+		return 0;
+	r->stop = STOP_CHECKPOINT;
+	return err_set(e, ERR_FAILED, "time for a checkpoint");
 }
 
 static int sink_known(void *ctx, const struct entry_hint *hint, struct err *e)
@@ -222,7 +226,9 @@ static int sink_body(void *ctx, uint64_t offset, const uint8_t *p, size_t n, str
 {
 	struct run *r = ctx;
 
-	return look_up(r, e) < 0 ? -1 : r->inner.body(r->inner.ctx, offset, p, n, e);
+	if (look_up(r, e) < 0 || r->inner.body(r->inner.ctx, offset, p, n, e) < 0)
+		return -1;
+	return look_at_clock(r, e);
 }
 
 static int sink_entry(void *ctx, const struct entry *en, struct err *e)
