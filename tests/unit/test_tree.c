@@ -21,6 +21,7 @@ static struct {
 	uint32_t n;
 	uint32_t loads;
 	int fail_at; /* storing the node of this number fails; -1: none */
+	uint32_t cut; /* the id of each CUT-th node ends the node above; 0: of none */
 } disk = { .fail_at = -1 };
 
 static void disk_clear(void)
@@ -48,14 +49,16 @@ static int store(void *ctx, const uint8_t *plain, size_t n, struct tree_ref *ref
 	ref->at = (struct record_place){ .seq = 7,
 					 .part = 1 + disk.n / 100,
 					 .offset = disk.n * 1000u };
-	memset(ref->id, 0, sizeof(ref->id));
-	wire_set32(ref->id, disk.n);
+	memset(ref->id, 1, sizeof(ref->id));
+	wire_set32(ref->id + 4, disk.n);
+	if (disk.cut > 0 && disk.n % disk.cut == 0)
+		ref->id[0] = 128;
 	return bytes_append(&disk.nodes[disk.n++], plain, n, e);
 }
 
 static int load(void *ctx, const struct tree_ref *ref, struct bytes *out, struct err *e)
 {
-	uint32_t no = wire_get32(ref->id);
+	uint32_t no = wire_get32(ref->id + 4);
 
 	(void)ctx;
 	assert_true(no < disk.n);
@@ -102,18 +105,28 @@ static struct extent *random_list(enum tree_stream stream, size_t n, uint32_t lo
 	return list;
 }
 
-static void build(enum tree_stream stream, const struct extent *list, size_t n,
-		  struct tree_ref *top)
+/* A tree of LIST, whose leaves are cut behind each CUT-th extent (0: where they are full). */
+static void build_cut(enum tree_stream stream, const struct extent *list, size_t n, size_t cut,
+		      struct tree_ref *top)
 {
 	struct err e = ERR_EMPTY;
 	struct tree_builder *b = tree_builder_new(stream, store, NULL, &e);
 
 	assert_non_null(b);
 	disk_clear();
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(tree_builder_add(b, &list[i], &e), 0);
+		if (cut > 0 && (i + 1) % cut == 0)
+			assert_int_equal(tree_builder_cut(b, &e), 0);
+	}
 	assert_int_equal(tree_builder_finish(b, top, &e), 0);
 	tree_builder_free(b);
+}
+
+static void build(enum tree_stream stream, const struct extent *list, size_t n,
+		  struct tree_ref *top)
+{
+	build_cut(stream, list, n, 0, top);
 }
 
 static void expect_extent(const struct extent *a, const struct extent *b)
@@ -191,7 +204,7 @@ static void test_round_trip(void **state)
 		round_trip(stream, 50, 1000, 0);
 		round_trip(stream, 9000, 10, 1);
 		round_trip(stream, 9000, 500000, 1);
-		round_trip(stream, 40000, 500000, 2);
+		round_trip(stream, 80000, 500000, 2);
 	}
 }
 
@@ -208,7 +221,7 @@ static void test_no_single_child(void **state)
 		struct tree_ref top;
 
 		disk_clear();
-		for (size_t i = 0; i < 8 * leaves; i++)
+		for (size_t i = 0; i < 32 * leaves; i++)
 			assert_int_equal(tree_builder_add(b, &x, &e), 0);
 		assert_int_equal(tree_builder_finish(b, &top, &e), 0);
 		tree_builder_free(b);
@@ -224,18 +237,91 @@ static void test_no_single_child(void **state)
  * relative. */
 static void test_leaves_are_relative(void **state)
 {
-	struct extent *list = random_list(TREE_BODY, 16, 1);
+	struct extent *list = random_list(TREE_BODY, 16, 1000);
 	struct tree_ref top;
 
 	(void)state;
-	for (size_t i = 0; i < 16; i++)
-		list[i].length = 524288;
 	for (size_t i = 8; i < 16; i++)
 		list[i] = list[i - 8];
-	build(TREE_BODY, list, 16, &top);
+	build_cut(TREE_BODY, list, 16, 8, &top);
 	assert_int_equal(disk.n, 3);
 	assert_int_equal(disk.nodes[0].len, disk.nodes[1].len);
 	assert_memory_equal(disk.nodes[0].p, disk.nodes[1].p, disk.nodes[0].len);
+	free(list);
+}
+
+/* How many of EACH alike make a leaf: disk.n counts leaves while they are stored. */
+static size_t in_a_leaf(const struct extent *each)
+{
+	struct err e = ERR_EMPTY;
+	struct tree_builder *b = tree_builder_new(TREE_BODY, store, NULL, &e);
+	size_t n = 0;
+
+	assert_non_null(b);
+	disk_clear();
+	for (; disk.n == 0; n++)
+		assert_int_equal(tree_builder_add(b, each, &e), 0);
+	tree_builder_free(b);
+	return n;
+}
+
+/* A leaf is closed with the item that brings it to 16 MiB of stream, or to 48 KiB; 8192 items do not
+ * fit in that. */
+static void test_leaf_full(void **state)
+{
+	struct extent x = { .at = { 1, 1, 0 }, .length = 524288 };
+
+	(void)state;
+	assert_int_equal(in_a_leaf(&x), 32);
+	x.length = 524287;
+	assert_int_equal(in_a_leaf(&x), 33);
+	x.length = 100; /* 13 bytes an item: 5 and 8 of check */
+	assert_int_equal(in_a_leaf(&x), (48 * 1024 - 4 + 12) / 13);
+	assert_in_range(disk.nodes[0].len, 48 * 1024 - 4, 48 * 1024 + 13);
+}
+
+/* A cut closes the leaf that is open, and is nothing where none is; the tree has the same extents. */
+static void test_cut(void **state)
+{
+	struct extent *list = random_list(TREE_HEAD, 100, 500000);
+	struct err e = ERR_EMPTY;
+	struct tree_builder *b = tree_builder_new(TREE_HEAD, store, NULL, &e);
+	struct tree_ref top;
+
+	(void)state;
+	assert_non_null(b);
+	disk_clear();
+	assert_int_equal(tree_builder_cut(b, &e), 0);
+	for (size_t i = 0; i < 100; i++) {
+		assert_int_equal(tree_builder_add(b, &list[i], &e), 0);
+		for (size_t k = 0; i % 7 == 0 && k < 2; k++)
+			assert_int_equal(tree_builder_cut(b, &e), 0);
+	}
+	assert_int_equal(disk.n, 15);
+	assert_int_equal(tree_builder_finish(b, &top, &e), 0);
+	tree_builder_free(b);
+	assert_int_equal(disk.n, 17);
+	assert_int_equal(top.level, 1);
+	expect_list(TREE_HEAD, &top, list, 100);
+	free(list);
+}
+
+/* A node above the leaves ends behind a child whose id says so, once it has 32: so that it is the same
+ * node again wherever the series of its children begins. */
+static void test_children_cut(void **state)
+{
+	struct extent *list = random_list(TREE_BODY, 1200, 1000);
+	struct tree_ref top;
+
+	(void)state;
+	disk.cut = 20; /* leaves 0, 20, 40: the third is behind 32 */
+	build_cut(TREE_BODY, list, 1200, 1, &top);
+	disk.cut = 0;
+	expect_list(TREE_BODY, &top, list, 1200);
+	assert_int_equal(top.level, 2);
+	assert_in_range(disk.n, 1200 + 1200 / 64, 1200 + 1200 / 32 + 1);
+	assert_int_equal(disk.nodes[41].p[1], 1);
+	assert_int_equal(disk.nodes[41].p[2], 41);
 	free(list);
 }
 
@@ -251,7 +337,7 @@ static void test_store_fails(void **state)
 	(void)state;
 	disk_clear();
 	disk.fail_at = 3;
-	for (size_t i = 0; i < 32 && r == 0; i++)
+	for (size_t i = 0; i < 32 * 5 && r == 0; i++)
 		r = tree_builder_add(b, &x, &e);
 	disk.fail_at = -1;
 	assert_int_equal(r, -1);
@@ -556,7 +642,7 @@ static void test_bit_flips(void **state)
 	struct tree_ref top;
 
 	(void)state;
-	build(TREE_HEAD, list, 40, &top);
+	build_cut(TREE_HEAD, list, 40, 10, &top);
 	assert_int_equal(top.level, 1);
 	for (size_t no = 0; no < disk.n; no++)
 		for (size_t bit = 0; bit < 8 * disk.nodes[no].len; bit++) {
@@ -585,6 +671,9 @@ int main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_no_single_child),
 		cmocka_unit_test(test_leaves_are_relative),
+		cmocka_unit_test(test_leaf_full),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_children_cut),
 		cmocka_unit_test(test_store_fails),
 		cmocka_unit_test(test_seek_everywhere),
 		cmocka_unit_test(test_seek_is_lazy),
