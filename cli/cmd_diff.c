@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ static size_t what_words(const struct diff_what *w, const char *out[12])
 	return n;
 }
 
-static void print_change(void *ctx, const struct diff_change *x)
+static bool print_change(void *ctx, const struct diff_change *x)
 {
 	const struct linked_entry *en = x->after ? x->after : x->before;
 	const char *words[12];
@@ -45,9 +44,10 @@ static void print_change(void *ctx, const struct diff_change *x)
 	for (size_t i = 0; i < n; i++)
 		(void)printf("%s%s", i == 0 ? "  (" : ", ", words[i]);
 	(void)puts(n > 0 ? ")" : "");
+	return !ferror(stdout);
 }
 
-static void json_change(void *ctx, const struct diff_change *x)
+static bool json_change(void *ctx, const struct diff_change *x)
 {
 	const struct linked_entry *en = x->after ? x->after : x->before;
 	struct json *o = json_new_object(), *what = json_new_array();
@@ -65,6 +65,7 @@ static void json_change(void *ctx, const struct diff_change *x)
 	if (x->after)
 		json_put(o, "after", entry_json(x->after));
 	json_row(o);
+	return !ferror(stdout);
 }
 
 static void begin_json(const struct opened *a, const struct opened *b, bool content)
@@ -146,8 +147,6 @@ int cmd_diff(struct cli *c)
 	    opened_open(c, &h, &second, &b, &e) < 0)
 		return cli_fail(&e);
 	o.scratch = c->config.state_dir;
-	/* Only reads: whoever takes its output may stop, as with diff. */
-	(void)signal(SIGPIPE, SIG_DFL);
 	if (c->json)
 		begin_json(&a, &b, o.content);
 	if (job_diff(a.reader, b.reader, &o, &totals, &e) < 0)

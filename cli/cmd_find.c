@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -171,8 +170,6 @@ int cmd_find(struct cli *c)
 	    cli_config(c, &e) < 0 || load(c, &h, &all, &only, &problems, &e) < 0)
 		return cli_fail(&e);
 	o.scratch = c->config.state_dir;
-	/* Only reads: whoever takes its output may stop, as with find. */
-	(void)signal(SIGPIPE, SIG_DFL);
 	begin(c, c->args[c->n_args - 1], &f);
 	for (size_t i = 0; i < all.n; i++)
 		if (!only || only == &all.streams[i])

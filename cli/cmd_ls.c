@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,8 +67,6 @@ int cmd_ls(struct cli *c)
 	if (select_path(at.typed, at.path, &e) < 0 ||
 	    opened_named(c, c->args[0], &h, &x, &e) < 0)
 		return cli_fail(&e);
-	/* Only reads: whoever takes its output may stop, as with ls. */
-	(void)signal(SIGPIPE, SIG_DFL);
 	if (c->json) {
 		o.doc = snapshot_json(x.stream, x.snapshot);
 		json_text(o.doc, "path", at.path);

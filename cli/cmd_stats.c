@@ -1,4 +1,3 @@
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -277,8 +276,6 @@ static int choose(struct view *v, struct err *e)
 
 static int show_all(struct view *v, struct err *e)
 {
-	/* Only reads: whoever takes its output may stop. */
-	(void)signal(SIGPIPE, SIG_DFL);
 	if (v->c->json)
 		json_rows(json_new_object(), "snapshots");
 	for (size_t i = 0; i < v->all->n; i++)

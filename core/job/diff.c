@@ -20,6 +20,7 @@ struct diff {
 	const struct diff_options *o;
 	struct side before, after;
 	struct diff_totals *totals;
+	bool ended; /* nobody wants the rest */
 };
 
 static int side_next(struct side *s, struct err *e)
@@ -113,8 +114,8 @@ static int compare_content(struct diff *d, struct diff_what *what, struct err *e
 
 static void give(struct diff *d, const struct diff_change *x)
 {
-	if (d->o->change)
-		d->o->change(d->o->ctx, x);
+	if (d->o->change && !d->o->change(d->o->ctx, x))
+		d->ended = true;
 }
 
 static int compare_both(struct diff *d, struct err *e)
@@ -179,7 +180,7 @@ static int merge(struct diff *d, struct err *e)
 
 	if (side_next(&d->before, e) < 0 || side_next(&d->after, e) < 0)
 		return -1;
-	while (d->before.more || d->after.more) {
+	while (!d->ended && (d->before.more || d->after.more)) {
 		int first = first_of(d);
 
 		if (first != 0)

@@ -47,7 +47,8 @@ struct diff_options {
 	bool content;
 	const char *scratch; /* directory for spill files */
 	const struct report *report;
-	void (*change)(void *ctx, const struct diff_change *x);
+	/* False: nobody wants the rest, job_diff ends with what there is. */
+	bool (*change)(void *ctx, const struct diff_change *x);
 	void *ctx;
 };
 

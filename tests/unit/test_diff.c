@@ -73,7 +73,7 @@ static struct archive_id make(uint64_t seq, const struct archive_id *parent, con
 
 static char said[2000]; /* one word per change: letter, path, what */
 
-static void say(void *ctx, const struct diff_change *x)
+static bool say(void *ctx, const struct diff_change *x)
 {
 	const struct diff_what *w = &x->what;
 	size_t n = strlen(said);
@@ -84,6 +84,7 @@ static void say(void *ctx, const struct diff_change *x)
 		       w->size ? ":size" : "", w->content ? ":content" : "",
 		       w->mtime ? ":mtime" : "", w->target ? ":target" : "",
 		       w->xattr ? ":xattr" : "", w->link ? ":link" : "");
+	return true;
 }
 
 static struct diff_totals totals;
