@@ -10,6 +10,7 @@
 #include "archive/frame.h"
 #include "archive/usage.h"
 #include "base/err.h"
+#include "base/wire.h"
 
 #define RUNS 4096
 #define FULL (RUNS - 8)
@@ -79,7 +80,7 @@ static bool leaf_ends(struct line *l, const struct chunk *c)
 	l->leaf++;
 	if (l->leaf < mean / 4)
 		return false;
-	return l->leaf >= mean * 4 || (c->fingerprint[0] | c->fingerprint[1] << 8) % mean == 0;
+	return l->leaf >= mean * 4 || wire_get16(c->fingerprint) % mean == 0;
 }
 
 static int leave(struct line *l, const struct chunk *c, struct err *e)

@@ -203,7 +203,7 @@ static int store_apart(void *ctx, const uint8_t *plain, size_t n, struct tree_re
 	return 0;
 }
 
-/* 20 times the same half MiB of headers, two entries each: four leaves and more. */
+/* 20 times the same half MiB of headers, two entries each: three leaves. */
 static struct archive_id make_apart(struct apart *a)
 {
 	struct craft c = { .seq = 1, .entries = 40 };
@@ -228,8 +228,11 @@ static struct archive_id make_apart(struct apart *a)
 	x.entries = 2;
 	b = tree_builder_new(TREE_HEAD, store_apart, a, &oops);
 	assert_non_null(b);
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 20; i++) {
 		must(tree_builder_add(b, &x, &oops));
+		if (i % 8 == 7)
+			must(tree_builder_cut(b, &oops));
+	}
 	must(tree_builder_finish(b, &tops[0], &oops));
 	tree_builder_free(b);
 	return hand_close(&a->x, tops);
