@@ -84,6 +84,7 @@ scenario() {
 		[ -e "$f" ] || continue
 		bats --tap "$f" >"$tap/bats" 2>&1
 		count "$f" "$tap/bats" $?
+		grep -E '^# ' "$tap/bats" | sed 's/^# /  /'
 		second "$tap/bats"
 	done
 }
@@ -105,7 +106,9 @@ if [ "$suite" = check ]; then
 	scenario tests/*.bats tests/scenario/*.bats tests/fault/*.bats
 else
 	run "build gcc, release" make -s -j"$jobs" all unit
-	VOLSNAP_LONG=1 scenario tests/fault/*.bats
+	run "build with sanitizers" make -s -j"$jobs" FLAVOUR=asan all
+	export VOLSNAP_LONG=1
+	scenario tests/fault/*.bats tests/scenario/05-*.bats tests/scenario/07-*.bats
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
