@@ -116,8 +116,12 @@ class Episode:
         p.send_signal(self.rng.choice([signal.SIGKILL, signal.SIGTERM]))
         p.wait()
         known = {f for t in self.taken for f in t.files}
+        state = {x["id"]: x["state"] for x in self.host.list()}
         for f in sorted(set(self.host.store.glob("s/*/*/*.vsf")) - known):
-            self.remember([f])
+            if state.get(f.name[11:43]) == "partial":
+                self.counts["checkpoints"] += 1
+            else:
+                self.remember([f])
 
     def full(self):
         self.words = ["--full"]
@@ -150,8 +154,11 @@ class Episode:
         names = [] if quiet else self.editor.some(self.rng.randrange(1, 40))
         self.counts["edits"] += sum(not n.endswith("-") for n in names)
         self.words, self.away, events = [], [], []
-        for _ in range(self.rng.choice([0, 0, 0, 0, 1, 1, 2])):
-            event = self.rng.choice(self.EVENTS)
+        chosen = self.rng.sample(self.EVENTS, self.rng.choice([0, 0, 0, 0, 1, 1, 2]))
+        if Episode.hidden in chosen:
+            # Without its tip a host would, rightly, take the number of the hidden one again.
+            chosen = [Episode.hidden]
+        for event in chosen:
             events.append(event.__name__)
             event(self)
             self.counts[event.__name__] += 1
