@@ -1,13 +1,18 @@
 /* Loaded before volsnap by inject.py: lets the FAIL_AT-th allocation fail, or, with FAIL_SHORT, the
  * FAIL_AT-th write be short.  FAIL_STICKY: and all after it.  FAIL_COUNT names a file that gets the
- * number of calls at exit.  One thread only counts exactly: run on one CPU. */
+ * number of calls at exit.  One thread only counts exactly: run on one CPU.  A crash is told with the
+ * object that it happened in: libarchive does not check every allocation, and we do. */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t n);
@@ -19,10 +24,38 @@ static atomic_long calls;
 static long at;
 static int sticky, shorten;
 
+static void say(const char *text)
+{
+	(void)!syscall(SYS_write, 2, text, strlen(text));
+}
+
+static void crash(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *c = context;
+	Dl_info where = { .dli_fname = NULL };
+#if defined(__x86_64__)
+	void *pc = (void *)c->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	void *pc = (void *)c->uc_mcontext.pc;
+#else
+	void *pc = NULL;
+	(void)c;
+#endif
+
+	(void)info;
+	say("crashed in ");
+	say(dladdr(pc, &where) && where.dli_fname ? where.dli_fname : "?");
+	say("\n");
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
 __attribute__((constructor)) static void begin(void)
 {
+	struct sigaction act = { .sa_sigaction = crash, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	const char *text = getenv("FAIL_AT");
 
+	sigaction(SIGSEGV, &act, NULL);
 	sticky = getenv("FAIL_STICKY") != NULL;
 	shorten = getenv("FAIL_SHORT") != NULL;
 	calls = 0;
