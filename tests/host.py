@@ -31,7 +31,7 @@ class Failure(Exception):
 
 def noon():
     """A TZ in which it is about noon: no test meets a new day unless it wants to."""
-    return f"X{time.gmtime().tm_hour - 12:+d}"
+    return f"NOON{time.gmtime().tm_hour - 12:+d}"
 
 
 def on_tmpfs(path):
