@@ -18,19 +18,37 @@ void body_source_close(struct body_source *b)
 	*b = (struct body_source){ .frames = NULL };
 }
 
+/* The extent behind the last one.  1: it is to be found by its place. */
+static int next_extent(struct body_source *b, struct extent *x, struct err *e)
+{
+	if (b->n_ahead > 0) {
+		*x = b->ahead[b->ahead_first];
+		b->ahead_first = (b->ahead_first + 1) % BODY_SOURCE_AHEAD;
+		b->n_ahead--;
+		return 0;
+	}
+	return b->ahead_ends ? 1 : tree_walker_next(b->walker, x, e) == 0 ? 0 : -1;
+}
+
 int body_source_find(struct body_source *b, uint64_t at, struct err *e)
 {
 	bool next = b->x.length > 0 && at == b->at + b->x.length;
 	struct extent x;
 	uint64_t skip = 0;
-	int found;
+	int found = 1;
 
 	if (b->x.length > 0 && at >= b->at && at - b->at < b->x.length)
 		return 0;
 	b->x.length = 0; /* until all is well */
 	b->p = NULL;
-	found = next ? tree_walker_next(b->walker, &x, e)
-		     : tree_walker_seek(b->walker, at, &x, &skip, e);
+	if (next)
+		found = next_extent(b, &x, e);
+	b->run = found == 0 ? b->run + 1 : 0;
+	if (found == 1) {
+		b->n_ahead = 0;
+		b->ahead_ends = false;
+		found = tree_walker_seek(b->walker, at, &x, &skip, e);
+	}
 	if (found == 1)
 		return err_set(e, ERR_DAMAGED, "the content ends too early");
 	if (found < 0)
@@ -38,6 +56,28 @@ int body_source_find(struct body_source *b, uint64_t at, struct err *e)
 	b->x = x;
 	b->at = at - skip;
 	return 0;
+}
+
+/* Where the reading goes on from extent to extent, begin with the frames behind this one. */
+static void look_ahead(struct body_source *b)
+{
+	struct err ignored = ERR_EMPTY;
+
+	if (b->run < 2)
+		return;
+	for (size_t i = 0; i < BODY_SOURCE_AHEAD; i++) {
+		struct extent *x = &b->ahead[(b->ahead_first + i) % BODY_SOURCE_AHEAD];
+
+		if (i == b->n_ahead) {
+			b->ahead_ends = b->ahead_ends ||
+					tree_walker_next(b->walker, x, &ignored) != 0;
+			if (b->ahead_ends)
+				return;
+			b->n_ahead++;
+		}
+		if (!frame_source_ahead(b->frames, &x->at))
+			return;
+	}
 }
 
 int body_source_load(struct body_source *b, const struct extent *x, const uint8_t **p,
@@ -52,12 +92,21 @@ int body_source_load(struct body_source *b, const struct extent *x, const uint8_
 	return 0;
 }
 
+bool body_source_ahead(struct body_source *b, const struct record_place *at)
+{
+	return frame_source_ahead(b->frames, at);
+}
+
 int body_source_get(struct body_source *b, uint64_t at, const uint8_t **p, size_t *n,
 		    struct err *e)
 {
-	if (body_source_find(b, at, e) < 0 ||
-	    (!b->p && body_source_load(b, &b->x, &b->p, e) < 0))
+	if (body_source_find(b, at, e) < 0)
 		return -1;
+	if (!b->p) {
+		if (body_source_load(b, &b->x, &b->p, e) < 0)
+			return -1;
+		look_ahead(b);
+	}
 	*p = b->p + (at - b->at);
 	*n = b->x.length - (size_t)(at - b->at);
 	return 0;

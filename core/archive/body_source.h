@@ -10,6 +10,8 @@
 struct err;
 struct frame_source;
 
+#define BODY_SOURCE_AHEAD 32
+
 struct body_source {
 	struct frame_source *frames; /* borrowed */
 	struct tree_walker *walker;
@@ -18,6 +20,11 @@ struct body_source {
 	struct extent x;
 	uint64_t at;
 	const uint8_t *p; /* its bytes; NULL: not loaded */
+	/* the ones behind it, as far as the tree was read ahead */
+	struct extent ahead[BODY_SOURCE_AHEAD];
+	size_t ahead_first, n_ahead;
+	bool ahead_ends; /* the tree gives no more; it is asked by place then */
+	unsigned run;	 /* extents found one behind the other, without going elsewhere */
 };
 
 /* Free with body_source_close, also when opening failed. */
@@ -36,5 +43,7 @@ int body_source_find(struct body_source *b, uint64_t at, struct err *e);
 /* The bytes of X, which was found before: x->length at *p, valid until the next call. */
 int body_source_load(struct body_source *b, const struct extent *x, const uint8_t **p,
 		     struct err *e);
+/* What lies at AT will be loaded soon.  false: enough is begun. */
+bool body_source_ahead(struct body_source *b, const struct record_place *at);
 
 #endif

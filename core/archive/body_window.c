@@ -7,6 +7,8 @@
 #include "archive/body_source.h"
 #include "base/err.h"
 
+#define LOOK_AHEAD 32 /* items: of three frames, at most */
+
 struct window_item {
 	uint32_t at;	 /* from the window's base on */
 	uint32_t home;	 /* index */
@@ -161,12 +163,30 @@ static int collect(struct body_window *w, struct err *e)
 
 /* ---- giving ---- */
 
+static struct record_place item_place(const struct body_window *w,
+				      const struct window_item *it)
+{
+	const struct window_home *home = &w->homes[it->home];
+
+	return (struct record_place){ home->seq, home->part, it->record };
+}
+
+/* Begin with the frames of the next items. */
+static void look_ahead(const struct body_window *w)
+{
+	for (size_t i = w->next; i < w->n && i - w->next < LOOK_AHEAD; i++) {
+		struct record_place at = item_place(w, &w->items[i]);
+
+		if (!body_source_ahead(w->source, &at))
+			return;
+	}
+}
+
 static int give_item(struct body_window *w, uint64_t *at, const uint8_t **p, size_t *n,
 		     struct err *e)
 {
 	const struct window_item *it = &w->items[w->next];
-	const struct window_home *home = &w->homes[it->home];
-	struct extent x = { .at = { home->seq, home->part, it->record },
+	struct extent x = { .at = item_place(w, it),
 			    .offset = it->offset,
 			    .length = it->length };
 	uint64_t left;
@@ -175,6 +195,7 @@ static int give_item(struct body_window *w, uint64_t *at, const uint8_t **p, siz
 	if (body_source_load(w->source, &x, p, e) < 0)
 		return -1;
 	w->next++;
+	look_ahead(w);
 	*at = w->base + it->at;
 	left = w->at - *at;
 	*n = it->length < left ? it->length : (size_t)left;

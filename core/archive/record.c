@@ -41,9 +41,8 @@ static int head_decode(const uint8_t raw[RECORD_HEAD_LEN], enum record_type type
 	return 0;
 }
 
-int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
-		struct unpacker *u, uint8_t *packed, uint8_t *plain, struct record *out,
-		struct err *e)
+int record_fetch(struct part_reader *r, uint64_t offset, enum record_type type,
+		 uint8_t *packed, struct record *out, struct err *e)
 {
 	uint64_t length = part_reader_length(r);
 	uint8_t raw[RECORD_HEAD_LEN];
@@ -60,9 +59,22 @@ int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
 		(void)err_set(e, ERR_DAMAGED, "goes over the end of the part");
 		return at_record(r, offset, e);
 	}
-	if (part_reader_read(r, offset + sizeof(raw), packed, out->clen, e) < 0)
+	return part_reader_read(r, offset + sizeof(raw), packed, out->clen, e);
+}
+
+int record_unpack(const struct record *rec, struct unpacker *u, const uint8_t *packed,
+		  uint8_t *plain, struct err *e)
+{
+	return unpacker_record(u, rec->codec, packed, rec->clen, plain, rec->ulen, e);
+}
+
+int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
+		struct unpacker *u, uint8_t *packed, uint8_t *plain, struct record *out,
+		struct err *e)
+{
+	if (record_fetch(r, offset, type, packed, out, e) < 0)
 		return -1;
-	if (unpacker_record(u, out->codec, packed, out->clen, plain, out->ulen, e) < 0)
+	if (record_unpack(out, u, packed, plain, e) < 0)
 		return at_record(r, offset, e);
 	return 0;
 }

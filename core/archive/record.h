@@ -25,6 +25,12 @@ struct record {
 int record_load(struct part_reader *r, uint64_t offset, enum record_type type,
 		struct unpacker *u, uint8_t *packed, uint8_t *plain, struct record *out,
 		struct err *e);
+/* The two steps of it: read into PACKED, which is not taken apart yet; and take it apart,
+ * without I/O.  Errors of the second do not name the record. */
+int record_fetch(struct part_reader *r, uint64_t offset, enum record_type type,
+		 uint8_t *packed, struct record *out, struct err *e);
+int record_unpack(const struct record *rec, struct unpacker *u, const uint8_t *packed,
+		  uint8_t *plain, struct err *e);
 /* The head of the record at OFFSET, of whatever type, and where the one behind it begins; 1: there
  * is none. */
 int record_peek(struct part_reader *r, uint64_t offset, struct record *out, uint64_t *next,

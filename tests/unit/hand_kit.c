@@ -65,6 +65,7 @@ void hand_frame(struct hand *x, enum record_type type, const uint8_t *p, size_t 
 	assert_true(f->n_chunks <= HAND_CHUNKS);
 	*out = (struct hand_frame){ .n = f->n_chunks, .chunk = chunk, .len = n };
 	memcpy(out->fingerprints, f->fingerprints, f->n_chunks * sizeof(*f->fingerprints));
+	f->id[0] ^= x->bad_id;
 	out->at = hand_record(x, type, f->codec, f->id, f->packed, f->clen, f->ulen);
 	frame_free(f);
 }

@@ -15,6 +15,7 @@ struct hand {
 	struct store_part *file;
 	uint8_t fk[32];
 	uint8_t chain[32]; /* of its trailer, from hand_close on */
+	bool bad_id;	   /* the frames that come get ids that are not theirs */
 };
 
 /* C says which archive, and with totals and what is wrong with it; borrowed until

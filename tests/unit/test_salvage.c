@@ -278,6 +278,76 @@ static void test_lost_nodes(void **state)
 	}
 }
 
+/* 24 bodies of half a MiB, each a frame of its own byte. */
+static struct archive_id make_bodies(struct apart *a)
+{
+	static uint8_t group[24 * 600], room[524288];
+	struct craft c = { .seq = 1, .entries = 24 };
+	struct tree_builder *b = tree_builder_new(TREE_BODY, store_apart, a, &oops);
+	struct tree_ref tops[2];
+	struct hand_frame f;
+	struct extent x;
+	size_t n = 0;
+
+	assert_non_null(b);
+	hand_open(&a->x, &c);
+	for (int i = 0; i < 24; i++) {
+		memset(room, 'a' + i, sizeof(room));
+		hand_frame(&a->x, RECORD_BODY, room, sizeof(room), sizeof(room), &f);
+		x = hand_extent(&f, 0, 1);
+		must(tree_builder_add(b, &x, &oops));
+		if (i % 8 == 7)
+			must(tree_builder_cut(b, &oops));
+		n += wire_varint(group + n, 512);
+		n += wire_varint(group + n, sizeof(room));
+		memset(group + n, 'h', 512);
+		n += 512;
+	}
+	must(tree_builder_finish(b, &tops[1], &oops));
+	tree_builder_free(b);
+	hand_frame(&a->x, RECORD_HEAD, group, n, n, &f);
+	x = hand_extent(&f, 0, 1);
+	x.entries = 24;
+	x.body = 24 * sizeof(room);
+	tops[0] = hand_tree(&a->x, TREE_HEAD, &x, 1);
+	return hand_close(&a->x, tops);
+}
+
+/* A lost node of the body tree costs the bodies below it.  Those behind it are never given
+ * in their place, although the tree is read ahead. */
+static void test_lost_body_nodes(void **state)
+{
+	struct apart a = { .n = 0 };
+	struct archive_id id = make_bodies(&a);
+	char name[600];
+
+	(void)state;
+	kit_name(&id, 0, name);
+	assert_true(a.n >= 3);
+	for (size_t i = 0; i < a.n; i++) {
+		uint64_t at = 4096 + a.leaves[i] / SEGMENT_PAYLOAD * SEGMENT_LEN, lost = 0;
+		struct reader_entry en;
+		struct reader *r = NULL;
+		const uint8_t *p;
+		int found, more;
+		size_t n;
+
+		kit_flip(name, at);
+		must(reader_open_salvage(kit.store, &kit.d, name, &kit.reader_keys,
+					 &report, &r, &oops));
+		while ((more = reader_next(r, &en, &oops)) == 0) {
+			while ((found = reader_body(r, &p, &n, &oops)) == 0)
+				for (size_t k = 0; k < n; k += 4096)
+					assert_int_equal(p[k], 'a' + en.no);
+			lost += found < 0;
+		}
+		assert_int_equal(more, 1);
+		assert_in_range(lost, 1, 9);
+		reader_free(r);
+		kit_flip(name, at);
+	}
+}
+
 /* Without ROOT, or the top of the list, there is nothing: that is said, once. */
 static void test_lost_top(void **state)
 {
@@ -443,7 +513,7 @@ static void test_dependency(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		each(test_flip_anywhere), each(test_lost_nodes), each(test_lost_top), each(test_parts),
+		each(test_flip_anywhere), each(test_lost_nodes), each(test_lost_body_nodes), each(test_lost_top), each(test_parts),
 		each(test_gap),		  each(test_dependency),
 	};
 
