@@ -89,7 +89,6 @@ int cache_save(struct cache *c, enum cache_kind kind, const uint8_t *p, size_t n
 		return -1;
 	if (renameat(c->dirfd, BESIDE, c->dirfd, name) < 0)
 		return err_sys(e, "write the tip cache");
-	c->written = true;
 	return 0;
 }
 
@@ -156,50 +155,47 @@ static uint8_t (*all_names(const struct cache_list *l, size_t *n))[16]
 	return names;
 }
 
+static bool is_named(const char *file, uint8_t (*names)[16], size_t n)
+{
+	uint8_t raw[16];
+
+	return crypto_unhex(file, raw, sizeof(raw)) &&
+	       bsearch(raw, names, n, sizeof(*names), compare_names);
+}
+
+/* The directory, to be listed; NULL with *e filled. */
+static DIR *open_listing(struct cache *c, struct err *e)
+{
+	auto_close int fd = file_open_dir(c->dirfd, ".", true, e);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		(void)take_fd(&fd); /* closedir closes it */
+	else if (fd >= 0)
+		(void)err_sys(e, "list the tip cache");
+	return dir;
+}
+
 int cache_sweep(struct cache *c, const struct cache_list *l,
 		bool (*keep_head)(void *ctx, const char *name), void *ctx, struct err *e)
 {
 	size_t n;
 	auto_free uint8_t(*names)[16] = all_names(l, &n);
-	int fd = file_open_dir(c->dirfd, ".", true, e);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	char list[40] = "list-";
 	struct dirent *d;
+	DIR *dir;
 
-	if (!dir || !names) {
-		scope_close(dir ? &(int){ -1 } : &fd);
-		if (dir)
-			(void)closedir(dir);
-		return fd < 0 ? -1 : err_memory(e);
-	}
+	if (!names)
+		return err_memory(e);
+	dir = open_listing(c, e);
+	if (!dir)
+		return -1;
 	crypto_hex(l->archive.id, sizeof(l->archive.id), list + 5);
-	while ((d = readdir(dir))) {
-		uint8_t raw[16];
-
-		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
-		    strcmp(d->d_name, list) == 0)
-			continue;
-		if (strncmp(d->d_name, "h-", 2) == 0 && keep_head(ctx, d->d_name))
-			continue;
-		if (crypto_unhex(d->d_name, raw, sizeof(raw)) &&
-		    bsearch(raw, names, n, sizeof(*names), compare_names))
-			continue;
-		(void)unlinkat(c->dirfd, d->d_name, 0);
-	}
+	while ((d = readdir(dir)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
+		    strcmp(d->d_name, list) != 0 && !is_named(d->d_name, names, n) &&
+		    !(strncmp(d->d_name, "h-", 2) == 0 && keep_head(ctx, d->d_name)))
+			(void)unlinkat(c->dirfd, d->d_name, 0);
 	(void)closedir(dir);
 	return 0;
-}
-
-static bool keep_none(void *ctx, const char *name)
-{
-	(void)ctx;
-	(void)name;
-	return false;
-}
-
-int cache_clear(struct cache *c, struct err *e)
-{
-	struct cache_list none = CACHE_LIST_EMPTY;
-
-	return cache_sweep(c, &none, keep_none, NULL, e);
 }

@@ -65,7 +65,6 @@ struct cache {
 	int dirfd; /* owned */
 	uint8_t *key; /* 32 locked bytes */
 	bool broken; /* something of it did not fit: go on without it */
-	bool written; /* segments since the last sync */
 };
 /* Open (make, 0700) the directory "cache" in STATE_FD.  cache_close in any case. */
 int cache_open(int state_fd, const struct secret *host, const uint8_t stream_id[16],
@@ -91,7 +90,5 @@ int cache_list_load(struct cache *c, const struct archive_id *a, struct cache_li
 /* Remove every file that neither L names nor KEEP_HEAD (a name h-...) wants kept. */
 int cache_sweep(struct cache *c, const struct cache_list *l,
 		bool (*keep_head)(void *ctx, const char *name), void *ctx, struct err *e);
-/* Remove everything. */
-int cache_clear(struct cache *c, struct err *e);
 
 #endif
