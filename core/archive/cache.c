@@ -92,6 +92,14 @@ int cache_save(struct cache *c, enum cache_kind kind, const uint8_t *p, size_t n
 	return 0;
 }
 
+/* What is damaged must not stay: a segment saved later with the same bytes has the same name, and would be
+ * taken for it. */
+static int segment_bad(struct cache *c, const char *name, const char *why, struct err *e)
+{
+	(void)unlinkat(c->dirfd, name, 0);
+	return cache_broken(c, why, e);
+}
+
 int cache_load(struct cache *c, enum cache_kind kind, const struct cache_seg *s, uint8_t *p,
 	       size_t *n, struct err *e)
 {
@@ -108,10 +116,10 @@ int cache_load(struct cache *c, enum cache_kind kind, const struct cache_seg *s,
 		return cache_broken(c, "a segment is missing", e);
 	got = file_read(fd, p, CACHE_SEGMENT_MAX);
 	if (got <= 0)
-		return cache_broken(c, "a segment cannot be read", e);
+		return segment_bad(c, name, "a segment cannot be read", e);
 	segment_name(c, kind, p, (size_t)got, found);
 	if (!crypto_equal(found, s->name, sizeof(found)))
-		return cache_broken(c, "a segment is damaged", e);
+		return segment_bad(c, name, "a segment is damaged", e);
 	*n = (size_t)got;
 	return 0;
 }

@@ -75,7 +75,7 @@ void cache_close(struct cache *c);
 int cache_save(struct cache *c, enum cache_kind kind, const uint8_t *p, size_t n,
 	       struct cache_seg *out, struct err *e);
 /* Load a segment into P (CACHE_SEGMENT_MAX of room).  -1 with c->broken set where it is missing or
- * not what its name says. */
+ * not what its name says; it is removed then. */
 int cache_load(struct cache *c, enum cache_kind kind, const struct cache_seg *s, uint8_t *p,
 	       size_t *n, struct err *e);
 int cache_segs_add(struct cache_segs *s, const struct cache_seg *one, struct err *e);
