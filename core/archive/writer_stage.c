@@ -221,10 +221,12 @@ static bool keep_head(void *ctx, const char *name)
 int writer_sweep(struct writer *w, struct err *e)
 {
 	struct frames f = { .list = NULL };
-	int r = 0;
+	int r;
 
-	if (w->state == WRITER_COMMITTED)
-		r = frames_of(w, &f, e);
+	if (w->state != WRITER_COMMITTED) /* the tip is still the one before */
+		return err_set(e, ERR_FAILED,
+			       "writer: asked to sweep for what is not committed");
+	r = frames_of(w, &f, e);
 	if (r == 0)
 		r = cache_sweep(w->cache, &w->next, keep_head, &f, e);
 	free(f.list);
