@@ -265,6 +265,25 @@ int writer_pass_finish(struct writer *w, struct cache_segs out[CACHE_KINDS], str
 	return chunks_writer_finish(w->head.out, &out[CACHE_HEAD], e);
 }
 
+/* A pass that another follows has no trees: the nodes that are there are those of the tip still. */
+static int take_nodes(const struct writer *w, struct cache_segs *out, struct err *e)
+{
+	const struct cache_segs *from = w->tip ? &w->tip->segs[CACHE_NODES] : out;
+
+	for (size_t i = 0; i < from->n; i++)
+		if (cache_segs_add(out, &from->list[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+/* A frame in which nothing stayed is the pipeline's again. */
+static void give_back(struct writer *w, struct side *s)
+{
+	if (s->open)
+		pipeline_release(w->pipeline, s->open);
+	s->open = NULL;
+}
+
 int writer_next_pass(struct writer *w, struct err *e)
 {
 	struct cache_list pass = CACHE_LIST_EMPTY;
@@ -273,10 +292,12 @@ int writer_next_pass(struct writer *w, struct err *e)
 		return err_set(e, ERR_FAILED, "writer: asked for a second pass out of turn");
 	w->state = WRITER_BROKEN; /* until it is done */
 	if (writer_pass_finish(w, pass.segs, e) < 0 ||
-	    nodes_finish(w->nodes, &pass.segs[CACHE_NODES], e) < 0) {
+	    take_nodes(w, &pass.segs[CACHE_NODES], e) < 0) {
 		cache_list_free(&pass);
 		return -1;
 	}
+	give_back(w, &w->body);
+	give_back(w, &w->head);
 	pass_close(w);
 	w->pass = pass;
 	w->tip = &w->pass;
