@@ -185,6 +185,8 @@ struct entry_sink writer_sink(struct writer *w)
 				    .drop = sink_drop };
 }
 
+uint64_t writer_new_content(const struct writer *w) { return w->changed; }
+
 /* ---- a pass: what is made for it and thrown away behind it ---- */
 
 static int side_open(struct writer *w, struct side *s, enum tree_stream stream,

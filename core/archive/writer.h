@@ -57,6 +57,9 @@ struct entry_sink writer_sink(struct writer *w);
  * of them stays behind as dead bytes. */
 int writer_next_pass(struct writer *w, struct err *e);
 
+/* Bytes of content so far that are new: of which there is something to lose. */
+uint64_t writer_new_content(const struct writer *w);
+
 struct writer_result {
 	struct archive_id archive;
 	uint8_t chain[32];

@@ -128,9 +128,9 @@ static size_t make_header(const struct item *x, uint8_t *out)
 	return n;
 }
 
-/* 1: STOP_AFTER bytes came, of all. */
+/* 1: STOP_AFTER new bytes came, of all. */
 static int send_body(const struct entry_sink *s, const struct item *x, uint64_t stop_after,
-		     uint64_t *came, struct err *e)
+		     struct err *e)
 {
 	for (size_t at = 0; at < x->n;) {
 		size_t n = dice_below(70000) + 1;
@@ -142,15 +142,14 @@ static int send_body(const struct entry_sink *s, const struct item *x, uint64_t 
 		if (s->body(s->ctx, at + (at >= x->hole_at ? x->hole : 0), x->p + at, n, e) < 0)
 			return -1;
 		at += n;
-		*came += n;
-		if (stop_after > 0 && *came >= stop_after)
+		if (stop_after > 0 && writer_new_content(s->ctx) >= stop_after)
 			return 1;
 	}
 	return 0;
 }
 
 static int send_item(const struct entry_sink *s, const struct item *x, uint64_t stop_after,
-		     uint64_t *came, struct err *e)
+		     struct err *e)
 {
 	static uint8_t header[8 * 512];
 	struct entry_hint hint = {
@@ -168,7 +167,7 @@ static int send_item(const struct entry_sink *s, const struct item *x, uint64_t 
 
 	if ((x->n > 0 || x->hint > 0) && s->begin(s->ctx, &hint, e) < 0)
 		return -1;
-	r = send_body(s, x, stop_after, came, e);
+	r = send_body(s, x, stop_after, e);
 	if (r < 0)
 		return -1;
 	if (r == 1 || x->gap)
@@ -180,7 +179,6 @@ int again_send(struct writer *w, const struct volume *v, uint64_t stop_after, si
 	       struct err *e)
 {
 	struct entry_sink s = writer_sink(w);
-	uint64_t came = 0;
 
 	*read = 0;
 	for (size_t i = 0; i < v->n; i++) {
@@ -192,7 +190,7 @@ int again_send(struct writer *w, const struct volume *v, uint64_t stop_after, si
 
 		if (r == 0) {
 			(*read)++;
-			r = send_item(&s, x, stop_after, &came, e);
+			r = send_item(&s, x, stop_after, e);
 			if (r != 0)
 				return r;
 		}

@@ -63,7 +63,7 @@ struct take {
 	size_t n_victims;
 	uint8_t option;	     /* of the selection */
 	bool another_pass;
-	uint64_t stop_after; /* bytes of content: a checkpoint; 0: all */
+	uint64_t stop_after; /* bytes of new content: a checkpoint; 0: all */
 	uint8_t level;
 };
 
