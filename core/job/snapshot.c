@@ -202,7 +202,8 @@ static int look_up(struct run *r, struct err *e)
 /* Asked when something new was taken, so that from one checkpoint to the next there is progress. */
 static int look_at_clock(struct run *r, struct err *e)
 {
-	if (r->checkpoint_at == 0 || clock_ms(CLOCK_MONOTONIC_COARSE) < r->checkpoint_at)
+	if (r->checkpoint_at == 0 || clock_ms(CLOCK_MONOTONIC_COARSE) < r->checkpoint_at ||
+	    writer_new_content(r->writer) == 0)
 		return 0;
 	r->stop = STOP_CHECKPOINT;
 	return err_set(e, ERR_FAILED, "time for a checkpoint");
@@ -397,6 +398,8 @@ static int run_checkpoint(struct run *r, const struct walk_totals *t, struct err
 	struct snapshot_outcome ignored;
 	struct err why = *e;
 
+	if (writer_new_content(r->writer) == 0) /* there is nothing to lose */
+		return err_in(e, "%s", r->v->name);
 	if (r->inner.drop(r->inner.ctx, e) < 0)
 		return -1;
 	fill_root(r, t);
