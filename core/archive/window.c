@@ -1,5 +1,6 @@
-/* The chunk behind the one found last is looked at first.  Only where it is another one, the
- * fingerprints around that place are loaded and hashed. */
+/* The chunk at the expected place is looked at first, then that behind the one found last, which is where
+ * a file goes on behind what was inserted.  Only where it is another one, the fingerprints around the
+ * place are loaded and hashed. */
 #include "archive/window.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct window {
 	enum chunk_source source;
 	uint64_t first, n;
 	uint64_t next;	   /* expected, counted from first */
+	uint64_t behind;   /* the one found last */
 	uint64_t base;	   /* what is loaded: [base, base + n_loaded) */
 	uint32_t n_loaded; /* 0: nothing */
 	uint8_t fingerprints[LOADED][FINGERPRINT_LEN];
@@ -43,7 +45,7 @@ void window_open(struct window *w, enum chunk_source source, uint64_t first, uin
 	w->source = source;
 	w->first = first;
 	w->n = n;
-	w->next = 0;
+	w->next = w->behind = 0;
 	w->n_loaded = 0;
 }
 
@@ -83,8 +85,8 @@ static bool is_loaded(const struct window *w)
 {
 	uint64_t end = w->base + w->n_loaded;
 
-	return w->n_loaded > 0 && w->next >= w->base &&
-	       (end == w->n || w->next + LOADED - 2 * BEFORE <= end || w->next + BEFORE <= end);
+	return w->n_loaded > 0 && (w->base == 0 || w->next >= w->base + BEFORE / 2) &&
+	       (end == w->n || w->next + 2 * BEFORE <= end);
 }
 
 static int try_number(struct window *w, uint64_t i, const uint8_t *fingerprint, uint32_t length,
@@ -94,7 +96,7 @@ static int try_number(struct window *w, uint64_t i, const uint8_t *fingerprint, 
 		return -1;
 	if (out->length != length || memcmp(out->fingerprint, fingerprint, FINGERPRINT_LEN) != 0)
 		return 1;
-	w->next = i + 1;
+	w->next = w->behind = i + 1;
 	return 0;
 }
 
@@ -127,6 +129,10 @@ int window_find(struct window *w, const uint8_t fingerprint[FINGERPRINT_LEN], ui
 	if (w->next < w->n) {
 		*number = w->first + w->next;
 		r = try_number(w, w->next, fingerprint, length, out, e);
+	}
+	if (r == 1 && w->behind < w->next) {
+		*number = w->first + w->behind;
+		r = try_number(w, w->behind, fingerprint, length, out, e);
 	}
 	if (r != 1)
 		return r;

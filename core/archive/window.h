@@ -1,5 +1,6 @@
-/* Where a chunk of a changed file lay in the list of its chunks before: at the same place, or within
- * 4096 chunks around it (DESIGN 4.2). */
+/* Where a chunk of a changed file lay in the list of its chunks before (DESIGN 4.2): at the same place;
+ * behind the one found last, however much was inserted there; or in a window of 4096 chunks, which
+ * reaches from 512 before that place, or more, to 2048 behind it, or more. */
 #ifndef ARCHIVE_WINDOW_H
 #define ARCHIVE_WINDOW_H
 
