@@ -52,7 +52,7 @@ void alike_free(struct alike *a)
 static int put(struct alike *a, enum chunk_source source, const uint8_t *fingerprint,
 	       uint64_t first, uint64_t n, struct err *e)
 {
-	if (n == 0 || first > FIRST_MOST)
+	if (n == 0 || first >= FIRST_MOST) /* all ones are no value of the table */
 		return 0;
 	return table_put(a->table, fingerprint,
 			 (source == CHUNK_NEW ? (uint64_t)1 << 63 : 0) | first << N_BITS |
