@@ -128,6 +128,11 @@ static void test_pieces(void **state)
 	assert_int_equal(now.tally.body.n, 1);
 	assert_in_range(now.tally.body.plain, 16384, 16384 + 10);
 	shot_move(&before, &now);
+	item_splice(db, 5, 20, 20); /* the first */
+	next();
+	assert_int_equal(now.tally.body.n, 1);
+	assert_in_range(now.tally.body.plain, 16384, 16384 + 10);
+	shot_move(&before, &now);
 	item_splice(db, db->n, 0, 3 * 4096);
 	next();
 	assert_in_range(now.tally.body.plain, 3 * 4096, 3 * 4096 + 10);
