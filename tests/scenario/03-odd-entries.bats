@@ -319,3 +319,21 @@ load helper
 	[ "$status" = 0 ]
 	[ "$(cat "$T/time")" = 9000000000000000000 ]
 }
+
+@test "a sparse file whose long name is not ASCII keeps its name" {
+	add_volume odd
+	d=$H/volumes/odd/_data
+	long=$(printf 'n%.0s' {1..150})
+	mkdir "$d/$(printf '\303\274')"
+	for name in "$long" "$(printf '\303\274')$long" "$(printf '\377')$long" "$(printf '\303\274')/$long" "$(printf '\303\274')/${long}2"; do
+		truncate -s 200000 "$d/$name"
+		printf data | dd of="$d/$name" bs=1 seek=100000 conv=notrunc status=none
+	done
+	init_host
+	expect 0 vs snapshot odd
+	expect 0 vs restore odd@latest --to "$T/out"
+	same "$d" "$T/out"
+	mkdir "$T/gnu"
+	vs export odd@latest | tar -C "$T/gnu" -xf -
+	same "$d" "$T/gnu"
+}
