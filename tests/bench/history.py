@@ -31,6 +31,7 @@ from counted import fixture, index_pages  # noqa: E402
 from host import Failure, Host, cut, fake, scratch, zstd_size  # noqa: E402
 
 PAGE, PAGES = 16384, 16384
+EXTENT = 3.1  # bytes of TREE for each, as the levels were chosen with
 KEEP = ((0, 24), (1, 7), (2, 4), (3, 6))  # level, how many
 
 
@@ -39,6 +40,7 @@ class Simulation:
 
     def __init__(self, day, bytes_of_page, first):
         self.where, self.archives, self.day = [0] * PAGES, {0: [PAGES, PAGES, 3]}, day
+        self.frame, self.extents = [p // 8 for p in range(PAGES)], PAGES // 8
         self.page, self.stored, self.deps, self.needs = bytes_of_page, [first], [0], [{0}]
         self.levels, self.written = [3], 0
 
@@ -58,12 +60,14 @@ class Simulation:
             victims |= set(sorted(left, key=lambda a: self.archives[a][1])[:len(left) - 96])
         new = set(changed) | {p for p in range(PAGES) if self.where[p] in victims}
         me = len(self.stored)
-        for p in new:
+        for i, p in enumerate(sorted(new)):
             self.archives[self.where[p]][1] -= 1
-            self.where[p] = me
+            self.where[p], self.frame[p] = me, i // 8
+        places = list(zip(self.where, self.frame))
+        self.extents = 1 + sum(a != b for a, b in zip(places, places[1:]))
         self.archives[me] = [len(new), len(new), level]
         self.archives = {a: x for a, x in self.archives.items() if x[1]}
-        segments = -(-int(len(new) * self.page) // 16366) + 1
+        segments = -(-int(len(new) * self.page + self.extents * EXTENT) // 16366)
         self.stored.append(reader.padme(segments) * 16384 + 16384)
         self.levels.append(level)
         self.deps.append(len(self.archives) - 1)
@@ -123,6 +127,17 @@ def extents(store, key, archive):
         items = s.record(*where, reader.NODE)[3]
         return sum(count(stream, level - 1, i[0]) for i in items) if level else len(items)
     return count(reader.BODY, *s.body_top[:2])
+
+
+def records(store, key, archive):
+    """Bytes that the records of each kind take in an archive of one part."""
+    s, offset, out = store.finals[archive], 0, [0] * 5
+    s.link(store.finals)
+    s.open(*key)
+    while record := s.record_at(offset):
+        out[record[0]] += record[3] - offset
+        offset = record[3]
+    return ", ".join(f"{name} {n}" for name, n in zip(("body", "head", "nodes", "root"), out[1:]))
 
 
 def restore_time(host, which):
@@ -195,7 +210,9 @@ def run(args, top, memory):
           f"{max(len(x) - 1 for x in needs)}, simulated {max(sim.deps)}; pages written for each "
           f"changed: {sim.written / (args.snapshots * (PAGES // 100)):.2f} simulated")
     print("extents of the first, middle, last: "
-          + ", ".join(str(extents(store, key, ids[i])) for i in (0, args.snapshots // 2, -1)))
+          + ", ".join(str(extents(store, key, ids[i])) for i in (0, args.snapshots // 2, -1))
+          + f"; simulated {sim.extents}")
+    print(f"records of the last: {records(store, key, ids[-1])} bytes of {sizes[-1]}")
     host.restore_equals(f"v@{len(ids)}", host.data, f"{memory}/out")
     first, last = ([min(x) for x in zip(*(restore_time(host, which) for _ in range(5)))]
                    for which in ("v@1", "v@latest"))
