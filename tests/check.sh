@@ -56,21 +56,6 @@ flavour() {
 	make -s "${@:2}" FLAVOUR="$1" flags
 }
 
-unit() {
-	local flavour=$1 t
-	for t in build/"$flavour"/unit/test_*; do
-		[ -x "$t" ] || continue
-		CMOCKA_MESSAGE_OUTPUT=TAP "$t" >"$tap/unit" 2>"$tap/err"
-		local code=$?
-		if [ $code = 77 ]; then
-			echo "ok 1 # skip all of $(basename "$t"): $(cat "$tap/err")" >"$tap/unit"
-			code=0
-		fi
-		[ $code = 0 ] || cat "$tap/err"
-		count "unit/$flavour/$(basename "$t")" "$tap/unit" $code
-	done
-}
-
 # second FILE: what the second reader read of the stores that a suite left, and the time it took.
 second() {
 	awk '/^# second reader: [0-9]/ { stores += $4; snapshots += $6; bytes += $8; s += $11 }
@@ -78,14 +63,54 @@ second() {
 			stores, snapshots, bytes, s }' "$1"
 }
 
+# ---- suites: as many at a time as there are processors, counted in the order in which they began ----
+
+names=()
+
+# begin NAME COMMAND...: a program that writes TAP.
+begin() {
+	local n=${#names[@]}
+	while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+		wait -n
+	done
+	names+=("$1")
+	shift
+	{
+		"$@" >"$tap/$n.out" 2>"$tap/$n.err"
+		echo $? >"$tap/$n.code"
+	} &
+}
+
+# All that began come to their end.
+finish() {
+	local n code
+	wait
+	for n in "${!names[@]}"; do
+		code=$(cat "$tap/$n.code")
+		if [ "$code" = 77 ]; then
+			echo "ok 1 # skip all of it: $(cat "$tap/$n.err")" >"$tap/$n.out"
+			code=0
+		fi
+		[ "$code" = 0 ] || cat "$tap/$n.err"
+		count "${names[n]}" "$tap/$n.out" "$code"
+		grep -E '^# ' "$tap/$n.out" | sed 's/^# /  /'
+		second "$tap/$n.out"
+	done
+	names=()
+}
+
+unit() {
+	local t
+	export CMOCKA_MESSAGE_OUTPUT=TAP
+	for t in build/"$1"/unit/test_*; do
+		[ ! -x "$t" ] || begin "unit/$1/$(basename "$t")" "$t"
+	done
+}
+
 scenario() {
 	local f
 	for f in "$@"; do
-		[ -e "$f" ] || continue
-		bats --tap "$f" >"$tap/bats" 2>&1
-		count "$f" "$tap/bats" $?
-		grep -E '^# ' "$tap/bats" | sed 's/^# /  /'
-		second "$tap/bats"
+		[ ! -e "$f" ] || begin "$f" bats --tap "$f"
 	done
 }
 
@@ -101,14 +126,17 @@ if [ "$suite" = check ]; then
 	run "gcc -fanalyzer" make -s -j"$jobs" FLAVOUR=analyze objects
 	run "shellcheck" shellcheck tests/*.sh tests/fixtures/*.sh .ci/run
 	run "layers" tests/layers.sh
+	# the longest first
+	scenario tests/fault/*.bats tests/*.bats tests/scenario/*.bats
 	unit release
 	unit asan
-	scenario tests/*.bats tests/scenario/*.bats tests/fault/*.bats
+	finish
 else
 	run "build gcc, release" make -s -j"$jobs" all unit
 	run "build with sanitizers" make -s -j"$jobs" FLAVOUR=asan all
 	export VOLSNAP_LONG=1
 	scenario tests/fault/*.bats tests/scenario/05-*.bats tests/scenario/07-*.bats
+	finish
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
