@@ -235,7 +235,7 @@ static int dependency_begin(struct archive_parts *all, const struct opening *o,
 		return err_set(e, ERR_DAMAGED,
 			       "%s: snapshot %llu, on which it rests, is missing",
 			       final->name, (unsigned long long)a->seq);
-	if (found < 0)
+	if (found < 0 || !*out)
 		return -1;
 	last = (*out)->parts[(*out)->n - 1];
 	if (memcmp(last->trailer.hash, a->trailer_hash, 32) != 0 ||
@@ -251,7 +251,7 @@ static int dependency_open(struct archive_parts *all, const struct opening *o,
 {
 	struct archive *x = NULL;
 
-	if (dependency_begin(all, o, a, &x, e) < 0) {
+	if (dependency_begin(all, o, a, &x, e) < 0 || !x) {
 		archive_close(x);
 		if (!is_borne(o, e))
 			return -1;

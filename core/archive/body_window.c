@@ -142,7 +142,7 @@ static int collect(struct body_window *w, struct err *e)
 	uint64_t at = w->at;
 
 	if (!w->items)
-		w->items = malloc(BODY_WINDOW_ITEMS * sizeof(*w->items));
+		w->items = calloc(BODY_WINDOW_ITEMS, sizeof(*w->items));
 	if (!w->items)
 		return err_memory(e);
 	w->n_homes = 0;
