@@ -74,6 +74,12 @@ check: deps
 faults: deps
 	@tests/check.sh faults
 
+# volsnap beside its peers, under an hour: make bench BENCH="--scale 0.1 --json FILE"
+bench:
+	@tests/deps.sh bench
+	@$(MAKE) -s all
+	@tests/bench/bench.py $(B)/volsnap $(BENCH)
+
 # The main job, done on real data in a temporary directory.
 demo:
 	@tests/deps.sh build
@@ -94,9 +100,10 @@ help:
 	@echo "make check      all tests, every flavour (under 10 minutes)"
 	@echo "make demo       a snapshot and a restore of real data"
 	@echo "make faults     the long tests"
+	@echo "make bench      speed and size beside restic and tar|zstd|age (BENCH=\"--scale 0.1\")"
 	@echo "make deps       install what is missing (Debian, Ubuntu), or name it"
 	@echo "make install    DESTDIR= PREFIX="
 
-.PHONY: all unit objects flags deps check faults demo install clean help
+.PHONY: all unit objects flags deps check faults bench demo install clean help
 .PRECIOUS: $(B)/tests/unit/%.o
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

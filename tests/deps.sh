@@ -1,15 +1,17 @@
 #!/bin/sh
 # Installs, on Debian and Ubuntu, the packages that volsnap and its tests need and that are missing;
-# elsewhere prints them.  "deps.sh build" is for building alone.
+# elsewhere prints them.  "deps.sh build" is for building alone, "deps.sh bench" for the benchmark too.
 set -u
 
 build="gcc make pkg-config libc6-dev libarchive-dev libsodium-dev libzstd-dev libinih-dev libjansson-dev"
 tests="clang libclang-rt-14-dev libcmocka-dev libacl1-dev bats shellcheck strace python3 zstd
 attr acl libarchive-tools libcap2-bin e2fsprogs xfsprogs mount util-linux mandoc
 mariadb-server debootstrap sysbench faketime bsdextrautils"
+bench="restic age time"
 
 want=$build
 [ "${1:-all}" = build ] || want="$build $tests"
+[ "${1:-all}" != bench ] || want="$want $bench"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
 	echo "Not a Debian system: install what corresponds to these packages:"

@@ -72,7 +72,7 @@ class Host:
         self.volumes = pathlib.Path(volume or self.top / "volumes")
         self.data = self.volumes / "v/_data"
         self.env = dict(os.environ, VOLSNAP_CONFIG=str(self.conf), TZ=noon())
-        self.data.mkdir(parents=True)
+        self.data.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(parents=True)
         self.conf.write_text(
             f"[host]\nname = h\n[store]\nlocation = {self.store}\n[keys]\n"
