@@ -170,7 +170,7 @@ def logs(top, scale):
     # in pieces, as `choices` makes lists
     piece = max(100, min(100000, total // 2000))
     for day in range(1, 6):
-        for name, make, length in (("access", nginx, 170), ("service", records, 210)):
+        for name, make, length in (("access", nginx, 170), ("service", records, 180)):
             with open(top / f"{name}.log.{day}", "w") as f:
                 while (at := f.tell()) < total:
                     f.writelines(make(rng, piece, hosts, paths, lambda i: (
