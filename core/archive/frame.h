@@ -80,6 +80,8 @@ void unpacked_free(struct unpacked *u);
 
 struct unpacker;
 struct unpacker *unpacker_new(struct err *e);
+/* Room for a record as it lies in a part, FRAME_MAX; the caller's, to be freed.  NULL: no memory. */
+uint8_t *unpacker_room(void);
 void unpacker_free(struct unpacker *u);
 /* Decompress CLEN bytes to exactly ULEN at OUT (bounded by the caller's check of ULEN). */
 int unpacker_record(struct unpacker *u, enum record_codec codec, const uint8_t *data, size_t clen,

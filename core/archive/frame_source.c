@@ -157,6 +157,18 @@ static int body_get(struct frame_source *f, const struct record_place *at,
 	return 0;
 }
 
+/* What a slot needs to be filled ahead; kept until the source is closed. */
+static bool slot_memory(struct frame_slot *s)
+{
+	struct err ignored = ERR_EMPTY;
+
+	if (!s->frame)
+		s->frame = unpacked_new(&ignored);
+	if (!s->packed)
+		s->packed = unpacker_room();
+	return s->frame && s->packed;
+}
+
 bool frame_source_ahead(struct frame_source *f, const struct record_place *at)
 {
 	struct err ignored = ERR_EMPTY;
@@ -178,11 +190,7 @@ bool frame_source_ahead(struct frame_source *f, const struct record_place *at)
 	if (!s)
 		return false;
 	slot_clear(f, s);
-	if (!s->frame)
-		s->frame = unpacked_new(&ignored);
-	if (!s->packed)
-		s->packed = malloc(FRAME_MAX);
-	if (!s->frame || !s->packed ||
+	if (!slot_memory(s) ||
 	    archive_parts_get(f->parts, at, &r, &ignored) < 0 ||
 	    record_fetch(r, at->offset, RECORD_BODY, s->packed, &s->job.rec, &ignored) < 0)
 		return false;

@@ -61,6 +61,8 @@ struct unpacker *unpacker_new(struct err *e)
 	return u;
 }
 
+uint8_t *unpacker_room(void) { return malloc(FRAME_MAX); }
+
 void unpacker_free(struct unpacker *u)
 {
 	if (!u)

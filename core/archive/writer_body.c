@@ -19,6 +19,7 @@ int writer_body_begin(struct writer *w, const struct entry_hint *hint, struct er
 		return -1;
 	(void)memcpy(c->path, hint->path, strnlen(hint->path, ENTRY_PATH_MAX) + 1);
 	c->listed = r == 0 && w->known.now.chunks > 0;
+	c->resized = r == 0 && w->known.now.stat.size != hint->size;
 	c->first = line_count(w->body.line);
 	c->chunks = 0;
 	c->hits = 0;
@@ -86,11 +87,12 @@ static int refer(struct writer *w, const uint8_t *id, uint32_t length, struct er
 	return line_known(w->body.line, source, number, 1, e);
 }
 
-/* Pages of which most are new are no pages: the file is rewritten, or shifted. */
+/* A file of another length of whose pages nearly all are new is none of pages: its content was shifted.
+ * A database may have most of its pages changed in place, and pages remain the best for it. */
 static void judge_mode(struct writer *w)
 {
-	if (w->chunker.mode != CHUNK_PAGES || !w->coming.listed || w->coming.chunks != JUDGED ||
-	    w->coming.hits >= JUDGED / 2)
+	if (w->chunker.mode != CHUNK_PAGES || !w->coming.listed || !w->coming.resized ||
+	    w->coming.chunks != JUDGED || w->coming.hits >= JUDGED / 8)
 		return;
 	writer_give(w, &w->body);
 	chunker_switch(&w->chunker, CHUNK_CDC);

@@ -33,6 +33,7 @@ struct side {
 /* The body that is coming. */
 struct coming {
 	char path[ENTRY_PATH_MAX + 1];
+	bool resized;	 /* not as long as the file of that path was */
 	bool listed;	 /* the window has a list of its chunks from before */
 	uint64_t first;	 /* number of its first chunk */
 	uint64_t chunks; /* so far */

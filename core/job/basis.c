@@ -117,18 +117,22 @@ int basis_open(const struct host *h, const struct config_volume *v, const struct
 
 int basis_choose_victims(struct basis *b, uint8_t level, struct err *e)
 {
-	size_t n = b->tip.n_deps;
-	auto_free struct level_archive *all = calloc(n + 1, sizeof(*all));
+	size_t room = b->tip.n_deps + 1, n = 0;
+	auto_free struct level_archive *all = calloc(room, sizeof(*all));
 
 	free(b->victims);
-	b->victims = calloc(n + 1, sizeof(*b->victims));
+	b->victims = calloc(room, sizeof(*b->victims));
 	if (!all || !b->victims)
 		return err_memory(e);
-	for (size_t i = 0; i < n; i++)
-		all[i] = (struct level_archive){ .seq = b->tip.deps[i].archive.seq,
-						 .level = b->tip.deps[i].level,
-						 .live = b->tip.deps[i].live,
-						 .size = b->tip.deps[i].size };
+	for (size_t i = 0; i < b->tip.n_deps; i++) {
+		const struct cache_dep *d = &b->tip.deps[i];
+
+		if (d->live > 0) /* the tip itself, where nothing had changed: there is nothing to move */
+			all[n++] = (struct level_archive){ .seq = d->archive.seq,
+							   .level = d->level,
+							   .live = d->live,
+							   .size = d->size };
+	}
 	b->n_victims = level_victims(level, all, n, b->victims);
 	return 0;
 }
