@@ -24,6 +24,9 @@ load helper
 	expect 0 vs verify
 	make_host reader
 	expect 0 vs key import --key "$T/paper"
+	# The second reader would wait for the FIFO.
+	find "$T/store/r" ! -name 00000001.vsr -delete 2>/dev/null || true
+	[ "$(ls "$T/store/r")" = 00000001.vsr ]
 }
 
 @test "a file in the way of the next descriptor is named where one is signed" {

@@ -39,11 +39,6 @@ empty_volume() {
 	find "$d" -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {} +
 }
 
-teardown() {
-	umount -l "$T"/*/volumes/db/_data 2>/dev/null || true
-	rm -rf "$T"
-}
-
 @test "restore into an empty mount point" {
 	mount_volume
 	empty_volume

@@ -85,6 +85,8 @@ read_again() {
 teardown() {
 	read_again
 	local code=$?
+	# What a test that failed left mounted.
+	awk '{print $5}' /proc/self/mountinfo | grep "^$T/" | sort -r | xargs -r -n1 umount -l || true
 	chattr -R -i -a "$T" 2>/dev/null || true
 	rm -rf "$T"
 	return $code
