@@ -394,7 +394,7 @@ def main():
             elif args.command == "verify":
                 if opened: s.check()
                 if not failed & {part.path for part in s.parts}:
-                    print("ok", s.name[:-9], s.seq)
+                    print("checkpoint" if s.flags & 2 else "ok", s.name[:-9], s.seq)
 if __name__ == "__main__":
     with noting("reader.py"): main()
     sys.exit(5 if failed else 0)

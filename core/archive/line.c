@@ -127,7 +127,7 @@ static int run_leaves(struct line *l, const struct run *r, const struct chunk_pl
 	struct chunk c;
 
 	for (uint64_t i = r->first; i < r->first + r->n; i++) {
-		if (r->kind == RUN_FRAME) {
+		if (r->kind == RUN_FRAME && place) {
 			uint32_t start = i > 0 ? r->f->ends[i - 1] : 0;
 
 			c = (struct chunk){ .in = *place,
@@ -152,7 +152,7 @@ static int move(struct line *l, const struct frame *f, const struct chunk_place 
 	while (l->n > 0) {
 		struct run *r = &l->ring[l->head];
 
-		if (r->kind == RUN_FRAME && (!f || r->f != f))
+		if (r->kind == RUN_FRAME && (!place || r->f != f))
 			return 0;
 		if (run_leaves(l, r, place, e) < 0)
 			return -1;

@@ -4,8 +4,8 @@
  * and that ends it. (archive_write_fail would do as well, but leaks.)  Writing no data
  * makes it write the sparse map.
  *
- * It writes -1.5 seconds as "-2.5", which no other tar takes so: such a time is written
- * anew. */
+ * It writes -1.5 seconds as "-2.5", which no other tar takes so, and cuts the name of a sparse
+ * file that is long and not ASCII: both are written anew. */
 #include "source/header.h"
 
 #include <archive.h>
@@ -13,11 +13,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/entry.h"
 #include "base/err.h"
 #include "source/pax_rewrite.h"
+
+#define USTAR_NAME 100 /* longer names are in a record */
 
 struct header {
 	struct archive *a;
@@ -88,17 +91,37 @@ void header_free(struct header *h)
 }
 
 /* In POSIX the sign is the whole number's, fraction and all. */
-static int set_time(struct header *h, time_t sec, long nsec, struct err *e)
+static void time_text(time_t sec, long nsec, char *text, size_t size)
 {
-	char text[40];
-	struct pax_change change = { .mtime = text };
-	int n = snprintf(text, sizeof(text), "-%lld.%09ld", -(long long)(sec + 1),
-			 1000000000 - nsec);
+	int n = snprintf(text, size, "-%lld.%09ld", -(long long)(sec + 1), 1000000000 - nsec);
 
 	while (text[n - 1] == '0')
 		text[--n] = '\0';
+}
+
+/* What libarchive wrote wrongly is written anew; *P and *N are the header then. */
+static int mend(struct header *h, struct archive_entry *entry, const uint8_t **p, size_t *n,
+		struct err *e)
+{
+	const char *path = archive_entry_pathname(entry);
+	struct pax_change change = { .path = NULL };
+	char text[40];
+
+	if (archive_entry_mtime(entry) < 0 && archive_entry_mtime_nsec(entry) != 0) {
+		time_text(archive_entry_mtime(entry), archive_entry_mtime_nsec(entry), text,
+			  sizeof(text));
+		change.mtime = text;
+	}
+	if (path && strlen(path) > USTAR_NAME && archive_entry_sparse_count(entry) > 0)
+		change.path = path;
+	if (!change.mtime && !change.path)
+		return 0;
 	h->anew.len = 0;
-	return pax_rewrite(h->out.p, h->out.len, &change, &h->anew, e);
+	if (pax_rewrite(h->out.p, h->out.len, &change, &h->anew, e) < 0)
+		return -1;
+	*p = h->anew.p;
+	*n = h->anew.len;
+	return 0;
 }
 
 int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p,
@@ -130,12 +153,5 @@ int header_make(struct header *h, struct archive_entry *entry, const uint8_t **p
 	}
 	*p = h->out.p;
 	*n = h->out.len;
-	if (archive_entry_mtime(entry) >= 0 || archive_entry_mtime_nsec(entry) == 0)
-		return 0;
-	if (set_time(h, archive_entry_mtime(entry), archive_entry_mtime_nsec(entry), e) <
-	    0)
-		return -1;
-	*p = h->anew.p;
-	*n = h->anew.len;
-	return 0;
+	return mend(h, entry, p, n, e);
 }

@@ -102,10 +102,11 @@ load helper
 	echo good >"$d/z"
 	init_host
 	vs -q snapshot db
-	strace -y -o "$T/trace" -e trace=openat "$VOLSNAP" -q snapshot db
+	# full ones: what a trace counted is the same in the next run
+	strace -y -o "$T/trace" -e trace=openat "$VOLSNAP" -q snapshot --full db
 	n=$(grep -n '"locked"' "$T/trace" | head -1 | cut -d: -f1)
 	expect 3 strace -o /dev/null -e trace=openat -e "inject=openat:error=EACCES:when=$n" \
-		"$VOLSNAP" snapshot db
+		"$VOLSNAP" snapshot --full db
 	says "./locked"
 	says "Permission denied"
 	expect 0 vs show db@latest
@@ -119,10 +120,10 @@ load helper
 	(cd "$d/many" && touch $(seq 3000))
 	init_host
 	vs -q snapshot db
-	strace -y -o "$T/trace" -e trace=getdents64 "$VOLSNAP" -q snapshot db
+	strace -y -o "$T/trace" -e trace=getdents64 "$VOLSNAP" -q snapshot --full db
 	n=$(grep -n '/many>' "$T/trace" | sed -n 2p | cut -d: -f1)
 	expect 1 strace -o /dev/null -e trace=getdents64 -e "inject=getdents64:error=EIO:when=$n" \
-		"$VOLSNAP" snapshot db
+		"$VOLSNAP" snapshot --full db
 	says "many"
 	expect 6 vs show db@3
 }
@@ -232,7 +233,7 @@ load helper
 	PY
 }
 
-@test "T10: SIGTERM and SIGINT in the middle leave no snapshot and no litter" {
+@test "T10: SIGTERM and SIGINT in the middle leave no snapshot, at most a checkpoint, and no litter" {
 	add_volume db
 	dd if=/dev/urandom of="$H/volumes/db/_data/big" bs=1M count=200 status=none
 	init_host
@@ -245,8 +246,9 @@ load helper
 		wait $pid || code=$?
 		[ $code != 0 ]
 	done
-	expect 0 vs --json list
-	says '"snapshots": []'
+	# A checkpoint may be there; a snapshot is not.
+	expect 6 vs show db@latest
+	expect 6 vs restore db@latest --to "$T/none"
 	expect 0 vs snapshot db
 	[ -z "$(ls "$T/store/tmp")" ]
 	expect 0 vs verify

@@ -65,7 +65,7 @@ load helper
 	dd if=/dev/urandom of="$H/volumes/db/_data/r" bs=100k count=2 status=none
 	init_host
 	vs -q snapshot db
-	vs -q snapshot db
+	vs -q snapshot db --full
 	one=$(ls "$T"/store/s/*/*/0000000001-*.vsf)
 	two=$(ls "$T"/store/s/*/*/0000000002-*.vsf)
 	cp "$two" "$T/keep"
