@@ -58,41 +58,48 @@ three() {
 	cp -a "$H/volumes/db/_data" "$T/original"
 }
 
+# damage_at FILE AT: a strict restore of db@3 gives all or nothing; a salvaging one all that is whole.
+damage_at() {
+	flip "$1" "$2"
+	rm -rf "$T/out" "$T/whole"
+	run timeout 20 "$VOLSNAP" restore db@3 --to "$T/whole"
+	if [ "$status" = 0 ]; then
+		same "$T/original" "$T/whole"
+		return
+	fi
+	[ "$status" = 5 ]
+	says "$(basename "$1")"
+	[ ! -e "$T/whole" ]
+	run timeout 20 "$VOLSNAP" restore db@3 --to "$T/out" --salvage
+	if [ "$status" = 5 ]; then # ROOT, without which there is nothing
+		says "$(basename "$1")"
+		[ ! -e "$T/out" ]
+		return
+	fi
+	[ "$status" = 3 ]
+	says "lost"
+	lost_any=1
+	# What is there is right, and all that is not there was named.
+	(cd "$T/out" && find . -type f) | while read -r p; do
+		cmp "$T/out/$p" "$T/original/$p"
+	done
+	(cd "$T/original" && find . -type f) | while read -r p; do
+		[ -e "$T/out/$p" ] || grep -qE -- "$p:|entries cannot be read" <<<"$output"
+	done
+	[ "$(find "$T/out" -type f | wc -l)" -gt 5 ]
+}
+
 @test "T25: a bit flipped anywhere: bounded time, the file is named, --salvage recovers the rest" {
 	three
-	f=$(ls "$T"/store/s/*/*/0000000003-*.vsf)
-	size=$(stat -c %s "$f")
-	cp "$f" "$T/keep"
 	lost_any=0
-	for k in $(seq 0 11); do
-		at=$((size * (2 * k + 1) / 24))
-		flip "$f" "$at"
-		rm -rf "$T/out" "$T/whole"
-		run timeout 20 "$VOLSNAP" restore db@3 --to "$T/whole"
-		[ "$status" = 0 ] || [ "$status" = 5 ]
-		if [ "$status" = 5 ]; then
-			says "$(basename "$f")"
-			[ ! -e "$T/whole" ]
-			run timeout 20 "$VOLSNAP" restore db@3 --to "$T/out" --salvage
-			if [ "$status" = 3 ]; then
-				says "lost"
-				lost_any=1
-				# What is there is right, and all that is not there was named.
-				(cd "$T/out" && find . -type f) | while read -r p; do
-					cmp "$T/out/$p" "$T/original/$p"
-				done
-				(cd "$T/original" && find . -type f) | while read -r p; do
-					[ -e "$T/out/$p" ] || grep -qE -- "$p:|entries cannot be read" <<<"$output"
-				done
-				[ "$(find "$T/out" -type f | wc -l)" -gt 5 ]
-			else
-				# ROOT, without which there is nothing.
-				[ "$status" = 5 ]
-				says "$(basename "$f")"
-				[ ! -e "$T/out" ]
-			fi
-		fi
-		cat "$T/keep" >"$f"
+	for n in 1 3; do
+		f=$(ls "$T"/store/s/*/*/000000000$n-*.vsf)
+		size=$(stat -c %s "$f")
+		cp "$f" "$T/keep"
+		for k in $(seq 0 7); do
+			damage_at "$f" $((size * (2 * k + 1) / 16))
+			cat "$T/keep" >"$f"
+		done
 	done
 	[ "$lost_any" = 1 ]
 	expect 0 vs restore db@3 --to "$T/out2" --salvage
@@ -121,7 +128,9 @@ three() {
 
 @test "verify names the paths that a bad segment costs, and those only" {
 	three
-	f=$(ls "$T"/store/s/*/*/0000000003-*.vsf)
+	# Where the content lies that all three have.
+	f=$(ls "$T"/store/s/*/*/0000000001-*.vsf)
+	cp "$f" "$T/keep"
 	flip "$f" 1000000
 	expect 5 vs verify db@3
 	says "segment"
@@ -136,11 +145,14 @@ three() {
 	mv "$H/keys/reader.key" "$T/"
 	expect 5 setsid "$VOLSNAP" verify db@3 </dev/null
 	says "segment"
+	says "db@3: snapshot 1, on which it rests, is damaged"
+	cat "$T/keep" >"$f"
 }
 
-@test "a snapshot whose part is gone is listed as damaged, shown, and salvaged by number" {
+@test "a snapshot whose last part is cut is listed as damaged, and shown; others go on" {
 	three
 	f=$(ls "$T"/store/s/*/*/0000000003-*.vsf)
+	cp "$f" "$T/keep"
 	truncate -s -1 "$f"
 	expect 5 vs list db
 	says damaged
@@ -153,5 +165,35 @@ three() {
 	expect 5 vs restore db@3 --to "$T/out" --salvage
 	[ ! -e "$T/out" ]
 	expect 0 vs restore db@latest --to "$T/out" --salvage
-	! cmp -s "$T/out/pages" "$T/original/pages"
+	expect 1 cmp -s "$T/out/pages" "$T/original/pages"
+	cat "$T/keep" >"$f"
+}
+
+@test "without a snapshot on which others rest these are damaged, and salvaged by number" {
+	three
+	f=$(ls "$T"/store/s/*/*/0000000001-*.vsf)
+	mv "$f" "$T/keep"
+	expect 5 vs list db
+	says "snapshot 1, on which it rests, is missing"
+	expect 5 vs show db@3
+	says "state     damaged"
+	expect 6 vs restore db@latest --to "$T/out"
+	says "--salvage"
+	expect 5 vs restore db@3 --to "$T/out"
+	[ ! -e "$T/out" ]
+	expect 5 vs verify db@3
+	says "snapshot 1, on which it rests, is missing"
+	says "./d/f04: content lost"
+	says "paths more"
+	expect 3 vs restore db@3 --to "$T/out" --salvage
+	says "./pages: content lost"
+	[ ! -e "$T/out/pages" ]
+	(cd "$T/out" && find . -type f) >"$T/there"
+	[ -s "$T/there" ]
+	while read -r p; do
+		cmp "$T/out/$p" "$T/original/$p"
+	done <"$T/there"
+	mv "$T/keep" "$f"
+	expect 0 vs restore db@3 --to "$T/out2"
+	same "$T/original" "$T/out2"
 }
