@@ -89,7 +89,7 @@ static void test_other_options(void **state)
 static void test_one_entry(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 60; i++) {
+	for (unsigned i = 0; i < 32; i++) {
 		size_t at = 1 + dice_below(v.n - 1);
 		struct item *x = &v.items[at];
 		char path[80];
@@ -317,7 +317,7 @@ static void test_random(void **state)
 {
 	made[1] = before.result.archive;
 	(void)state;
-	for (unsigned round = 2; round < 60; round++) {
+	for (unsigned round = 2; round < 32; round++) {
 		struct take t = { .from = &before, .option = dice_below(10) == 0 };
 		uint64_t victims[100];
 		char name[600];

@@ -44,7 +44,7 @@ static void test_checkpoint(void **state)
 	uint64_t all = sum_of(&v);
 
 	(void)state;
-	for (unsigned i = 0; i < 12; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		uint64_t stop = i == 0 ? 1 : dice_below(all - 2 * 65536) + 1;
 		struct take t = { .stop_after = stop };
 		struct reader *r = NULL;
@@ -167,7 +167,7 @@ static void test_damage(void **state)
 
 	(void)state;
 	again_take(&v, &(struct take){ .level = 0 }, &before);
-	for (unsigned i = 0; i < 60; i++) {
+	for (unsigned i = 0; i < 40; i++) {
 		struct take t = { .from = &before };
 		const char *name;
 

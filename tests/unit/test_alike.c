@@ -164,6 +164,11 @@ static void test_bounds(void **state)
 	assert_true(find(1049));
 	assert_int_equal(window_find(window, list[1010].fingerprint, 11, &number, &c, &oops), 1);
 	assert_true(find(1010));
+	for (size_t first = 0; first <= 6000; first += 6000) { /* what was loaded is forgotten */
+		window_open(window, CHUNK_OLD, first, 3000);
+		miss();
+		assert_true(find(first + 77));
+	}
 	must(line_known(line, CHUNK_OLD, 5000, 300, &oops));
 	window_open(window, CHUNK_NEW, 100, 200);
 	assert_int_equal(window_source(window), CHUNK_NEW);

@@ -181,7 +181,7 @@ static void test_odd_segments(void **state)
 		for (unsigned k = 0; k < 12; k++) {
 			uint8_t was = raw.p[i];
 
-			raw.p[i] = (uint8_t)(k < 8 ? was ^ 1u << k : (unsigned)dice());
+			raw.p[i] = (uint8_t)(k < 8 ? was ^ 1u << k : dice());
 			(void)read_odd(raw.p, raw.len, N);
 			raw.p[i] = was;
 		}

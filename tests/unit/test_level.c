@@ -103,7 +103,7 @@ static void test_victims(void **state)
 	uint64_t out[400];
 
 	(void)state;
-	for (unsigned round = 0; round < 3000; round++) {
+	for (unsigned round = 0; round < 300; round++) {
 		size_t n = round % 2 ? dice_below(20) : 90 + dice_below(300), by = 0, left, got;
 		uint8_t level = (uint8_t)dice_below(4);
 
