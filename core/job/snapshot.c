@@ -44,9 +44,9 @@ struct run {
 	struct root root;
 	uint8_t level;
 	int64_t day;
-	bool no_cache;		 /* the tip cache proved to be broken */
+	bool full;		 /* as if there were no tip */
 	bool first;		 /* of its stream: what is done of it can be kept */
-	int64_t checkpoint_at;	 /* monotonic ms; 0: never */
+	int64_t checkpoint_at;	 /* monotonic ms; 0: nothing new yet */
 	enum stop stop;
 	const char **exclude;
 	struct walk_options walk;
@@ -128,11 +128,9 @@ static int open_basis(struct run *r, struct err *e)
 	r->day = level_day(r->root.begun_ms);
 	r->level = level_of(r->day, p->tip.has_complete, p->tip.complete_day);
 	r->first = p->tip.archive.seq == 0 || p->tip.partial;
-	if (r->first && r->v->checkpoint_ms > 0)
-		r->checkpoint_at = clock_ms(CLOCK_MONOTONIC) + (int64_t)r->v->checkpoint_ms;
 	if (stream_keys_derive(r->h->key, p->stream.id, &r->keys, e) < 0)
 		return -1;
-	return basis_open(r->h, r->v, p, r->o->full || r->no_cache, r->o->report, &r->basis, e);
+	return basis_open(r->h, r->v, p, r->full, r->o->report, &r->basis, e);
 }
 
 /* What the walk leaves out, and where it must not come. */
@@ -199,11 +197,18 @@ static int look_up(struct run *r, struct err *e)
 	return -1;
 }
 
-/* Asked when something new was taken, so that from one checkpoint to the next there is progress. */
+/* Asked when content was taken.  The time counts from the first that is new, so that each checkpoint has as
+ * much more than the one before, however long it takes to read that again. */
 static int look_at_clock(struct run *r, struct err *e)
 {
-	if (r->checkpoint_at == 0 || clock_ms(CLOCK_MONOTONIC_COARSE) < r->checkpoint_at ||
-	    writer_new_content(r->writer) == 0)
+	int64_t now;
+
+	if (!r->first || r->v->checkpoint_ms == 0 || writer_new_content(r->writer) == 0)
+		return 0;
+	now = clock_ms(CLOCK_MONOTONIC_COARSE);
+	if (r->checkpoint_at == 0)
+		r->checkpoint_at = now + (int64_t)r->v->checkpoint_ms;
+	if (now < r->checkpoint_at)
 		return 0;
 	r->stop = STOP_CHECKPOINT;
 	return err_set(e, ERR_FAILED, "time for a checkpoint");
@@ -435,10 +440,10 @@ static int run_snapshot(struct run *r, struct snapshot_outcome *out, struct err 
 	return run_commit(r, false, out, e);
 }
 
-/* One attempt, from opening the volume to the commit.  1: another one is needed; with *NO_CACHE,
- * because the tip cache does not fit. */
+/* One attempt, from opening the volume to the commit.  1: another one is needed, a FULL one because the tip
+ * cache does not fit, or one that goes on from a checkpoint. */
 static int run_once(const struct host *h, const struct config_volume *v,
-		    const struct snapshot_options *o, bool *no_cache,
+		    const struct snapshot_options *o, bool *full,
 		    struct snapshot_outcome *out, struct err *e)
 {
 	struct run *r = calloc(1, sizeof(*r));
@@ -449,17 +454,19 @@ static int run_once(const struct host *h, const struct config_volume *v,
 	r->h = h;
 	r->v = v;
 	r->o = o;
-	r->no_cache = *no_cache;
+	r->full = *full;
 	r->source_fd = r->state_fd = r->lock_fd = -1;
 	r->basis.cache.dirfd = -1;
 	r->root.begun_ms = clock_ms(CLOCK_REALTIME);
 	r->root.begun_boot_ms = (uint64_t)clock_ms(CLOCK_BOOTTIME);
 	read_boot_id(r->root.boot_id);
 	result = run_snapshot(r, out, e);
+	if (result == 1)
+		*full = false;
 	if (result < 0 && r->basis.cache.broken && r->basis.known) {
 		report_note(o->report, NOTE_WARNING, NULL, "%s: %s: this snapshot is a full one",
 			    v->name, e->text);
-		*no_cache = true;
+		*full = true;
 		result = 1;
 	}
 	run_close(r);
@@ -471,12 +478,12 @@ int job_snapshot(const struct host *h, const struct config_volume *v,
 		 const struct snapshot_options *o, struct snapshot_outcome *out, struct err *e)
 {
 	int64_t begun = clock_ms(CLOCK_MONOTONIC);
-	bool no_cache = false;
+	bool full = o->full;
 	int result;
 
 	memset(out, 0, sizeof(*out));
 	do
-		result = run_once(h, v, o, &no_cache, out, e);
+		result = run_once(h, v, o, &full, out, e);
 	while (result == 1);
 	out->elapsed_ms = (uint64_t)(clock_ms(CLOCK_MONOTONIC) - begun);
 	return result;
