@@ -99,6 +99,24 @@ static void test_damaged_segment(void **state)
 	}
 }
 
+/* A segment that a power cut left short is saved anew though its name is there. */
+static void test_short_segment(void **state)
+{
+	uint8_t p[300];
+	struct cache_seg s;
+	char name[60];
+
+	(void)state;
+	dice_bytes(p, sizeof(p));
+	s = save(CACHE_ENTRIES, p, sizeof(p));
+	segment_file(&s, name);
+	for (uint64_t n = 0; n < sizeof(p); n += 100) {
+		kit_truncate(name, n);
+		(void)save(CACHE_ENTRIES, p, sizeof(p));
+		assert_int_equal(load(CACHE_ENTRIES, &s, p, sizeof(p)), 0);
+	}
+}
+
 /* What another stream saved, or another host, is nothing to this one. */
 static void test_foreign_segment(void **state)
 {
@@ -345,6 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		each(test_segment),	  each(test_damaged_segment), each(test_foreign_segment),
+		each(test_short_segment),
 		each(test_list),	  each(test_damaged_list),    each(test_foreign_list),
 		each(test_sweep),
 	};

@@ -178,17 +178,18 @@ static void test_odd_segments(void **state)
 	for (size_t n = 1; n < raw.len; n++)
 		assert_false(read_odd(raw.p, n, N));
 	for (size_t i = 0; i < raw.len; i++)
-		for (unsigned k = 0; k < 12; k++) {
+		for (unsigned k = 0; k < 4; k++) {
 			uint8_t was = raw.p[i];
 
-			raw.p[i] = (uint8_t)(k < 8 ? was ^ 1u << k : dice());
+			raw.p[i] = (uint8_t)(k ? was ^ 1u << dice_below(8) : dice());
 			(void)read_odd(raw.p, raw.len, N);
 			raw.p[i] = was;
 		}
 	free(segs.list);
 }
 
-/* A path of more than its limit, pieced together from what two share, is not taken, nor one with a NUL. */
+/* A path of more than its limit, pieced together from what two share, is not taken, nor one with a NUL, nor
+ * one that shares more than the one before has. */
 static void test_odd_paths(void **state)
 {
 	static uint8_t p[10000];
@@ -197,7 +198,7 @@ static void test_odd_paths(void **state)
 
 	(void)state;
 	memset(p, 'x', sizeof(p));
-	for (size_t extra = 0; extra < 2; extra++) {
+	for (size_t extra = 2; extra-- > 0;) {
 		b.len = 0;
 		must(bytes_append(&b, "\0\0\377\037", 4, &oops)); /* shares 0, 4095 bytes */
 		must(bytes_append(&b, p, 4095, &oops));
@@ -207,6 +208,14 @@ static void test_odd_paths(void **state)
 		assert_true(read_odd(b.p, b.len, 2) == (extra == 0));
 	}
 	b.p[100] = 0;
+	assert_false(read_odd(b.p, b.len, 2));
+	b.len = 0;
+	must(bytes_append(&b, "\0\0\1x", 4, &oops));
+	must(bytes_append(&b, rest, sizeof(rest), &oops));
+	must(bytes_append(&b, "\0\1\1x", 4, &oops));
+	must(bytes_append(&b, rest, sizeof(rest), &oops));
+	assert_true(read_odd(b.p, b.len, 2));
+	b.p[4 + sizeof(rest) + 1] = 2; /* shares more than there is */
 	assert_false(read_odd(b.p, b.len, 2));
 	bytes_free(&b);
 }

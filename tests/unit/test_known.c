@@ -241,6 +241,7 @@ static void test_probe(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < n; i++) {
+		list[i].stat = list[0].stat;
 		list[i].settled = true;
 		list[i].gap = list[i].link = false;
 	}
