@@ -247,6 +247,9 @@ static void test_odd_segments(void **state)
 	assert_false(serves(p, n - 28, 3));
 	p[0] = 2;
 	assert_false(serves(p, n, 3));
+	p[4] = 1;
+	assert_false(serves(p, 8 + 2 * 28 + 24, 1)); /* more places than chunks */
+	p[4] = 3;
 	p[0] = 1;
 	wire_set64(p + 8 + 28 + 2 * 24 + 16, (uint64_t)1 << 39);
 	assert_false(serves(p, n, 3)); /* the last one's place is number 1 */

@@ -215,6 +215,10 @@ static void test_odd_paths(void **state)
 	must(bytes_append(&b, "\0\1\1x", 4, &oops));
 	must(bytes_append(&b, rest, sizeof(rest), &oops));
 	assert_true(read_odd(b.p, b.len, 2));
+	b.p[3] = 0;
+	b.p[4 + sizeof(rest) + 1] = 0;
+	assert_false(read_odd(b.p, b.len, 2));
+	b.p[3] = 'x';
 	b.p[4 + sizeof(rest) + 1] = 2; /* shares more than there is */
 	assert_false(read_odd(b.p, b.len, 2));
 	bytes_free(&b);
