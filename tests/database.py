@@ -6,7 +6,7 @@
 The server is stopped cleanly for each snapshot.  Each is restored at once and compared with the
 directory, and once more at the end with what was recorded of it; a server then starts on the first
 and the last (--start-all: on each; --small: on the last, with small tables) and CHECK TABLE must say OK of every table, and rows and sums
-must be those of a copy.  Printed: bytes in the store, and what the changed pages compress to.
+must be those of a copy (not with --small).  Printed: bytes in the store, and what the changed pages compress to.
 """
 
 import argparse
@@ -99,7 +99,7 @@ def run(args, top):
         taken[s["seq"]] = manifest(host.data)
         host.restore_equals(f"v@{s['seq']}", host.data)
         if n in checked:
-            sums[s["seq"]] = tables(host.data)
+            sums[s["seq"]] = None if args.small else tables(host.data)
     for seq, want in taken.items():
         out = top / "restored"
         host.run("-q", "restore", f"v@{seq}", "--to", out)
@@ -108,7 +108,7 @@ def run(args, top):
             raise Failure(f"v@{seq} restores differently: {'; '.join(bad)}")
         if seq in sums:
             found = tables(out)
-            if found != sums[seq]:
+            if sums[seq] not in (None, found):
                 raise Failure(f"v@{seq}: tables differ: {found} instead of {sums[seq]}")
             print(f"snapshot {seq:2}  a server starts on it: {len(found.splitlines())} tables OK",
                   flush=True)

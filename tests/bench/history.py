@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hundreds of hourly snapshots of a 256 MiB database: space, dependencies, extents, restore time.
 
-    history.py VOLSNAP [--snapshots N] [--seed S]
+    history.py VOLSNAP [--snapshots N] [--mib N] [--seed S]
 
 1 % of the 16 KiB pages change in each hour, nine of ten of them in a hot tenth that drifts by 2 % a
 day, as in the simulation that the levels were chosen by.  The clock is faketime's.  The same policy
@@ -16,6 +16,7 @@ and the last snapshot must restore in at most 2.5 times the first's time (of CPU
 """
 
 import argparse
+import os
 import pathlib
 import random
 import resource
@@ -30,7 +31,8 @@ import reader  # noqa: E402
 from counted import fixture, index_pages  # noqa: E402
 from host import Failure, Host, cut, fake, scratch, zstd_size  # noqa: E402
 
-PAGE, PAGES = 16384, 16384
+PAGE = 16384
+PAGES = 16384  # 256 MiB, or what --mib says
 EXTENT = 3.1  # bytes of TREE for each, as the levels were chosen with
 KEEP = ((0, 24), (1, 7), (2, 4), (3, 6))  # level, how many
 
@@ -163,11 +165,11 @@ def run(args, top, memory):
         donors = list(index_pages(f"{t}/d/shop/{n}.ibd" for n in ("orders", "readings",
                                                                  "documents", "customers")))
     # The file itself of such pages: what a page compresses to is the same at all times.
-    for i in range(0, PAGES, 4096):
-        write_pages(path, list(range(i, i + 4096)), donors, rng)
+    os.truncate(path, PAGES * PAGE)
+    for i in range(0, PAGES, 1024):
+        write_pages(path, list(range(i, i + 1024)), donors, rng)
     host.init()
     with open(path, "rb") as f:
-        f.seek(4096 * PAGE)
         of_page = zstd_size(cut(f.read(2048 * PAGE))) / 2048
     first = host.snapshot(env=fake(0))
     ids, levels, sizes = [bytes.fromhex(first["id"])], [first["level"]], [first["disk"]]
@@ -227,8 +229,11 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("volsnap")
     p.add_argument("--snapshots", type=int, default=500)
+    p.add_argument("--mib", type=int, default=256, help="size of the database; a sample: 64")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
+    global PAGES
+    PAGES = args.mib * 64
     try:
         with scratch() as top, scratch("/dev/shm") as memory:
             return 1 if run(args, top, memory) else 0
