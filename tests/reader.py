@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """An independent second reader of the archive format VS1, written from docs/format.md alone.
 
-usage: reader.py STORE [--key FILE] [--authority HEX] list|verify|tar HOST/VOLUME[@SEQ] [-o FILE]
+usage: reader.py STORE [--key FILE] [--authority HEX] list|verify|tar HOST/VOLUME[@WHICH] [-o FILE]
 FILE is paper text of the recovery key or a reader key file; only verify does without. Authority is
 what the recovery key derives, or HEX, or else that of the first descriptor with a good signature:
-trust on first use, blind to a store exchanged as a whole. HOST/VOLUME are names of directories,
-VOLUME also without its .SSSSSSSS. Exit: 0 good, 2 usage, 5 damaged ("FILE: reason" on stderr)."""
+trust on first use. HOST/VOLUME are directories, VOLUME also without its .SSSSSSSS; WHICH a number
+or the id of an archive. Exit: 0 good, 2 usage, 5 damaged ("FILE: reason" on stderr)."""
 import argparse, contextlib, ctypes, functools, glob, hashlib, itertools
 import os, re, struct, sys  # flake8: ignore=E301,E302,E305,E401,E701,E704
 
@@ -38,14 +38,12 @@ def b2(label, key, msg, n):
     return hashlib.blake2b(msg, digest_size=n, key=key, person=label.encode()).digest()
 def pread(path, offset=0, n=None):  # n bytes, or all from offset to the end
     Damaged.where, n = path, os.path.getsize(path) - offset if n is None else n
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         data = os.pread(file.fileno(), n, offset)
     need(len(data) == n, "the file is too short")
     return data
 def up(n, unit): return -(-n // unit) * unit
-def padme(n):
-    exponent = n.bit_length() - 1
-    return up(n, 1 << max(exponent - exponent.bit_length(), 0))
+def padme(n): return up(n, 1 << max((e := n.bit_length() - 1) - e.bit_length(), 0))
 def unzstd(data, ulen):  # exactly one frame, of known size, without dictionary and checksum
     c, block, out = Cursor(data), 0, ctypes.create_string_buffer(ulen)
     magic, flags = c.unpack("IB")
@@ -81,12 +79,11 @@ class Cursor:  # takes fields from bytes, one after the other
         need(value < 1 << 64 and shift <= 70 and (byte or shift == 7), "bad varint")
         return (value >> 1) ^ -(value & 1) if signed else value
     def tlvs(self, size):
-        area, found = Cursor(self.take(size)), {}
+        area, found = Cursor(self.take(size)), []
         while area.left():
-            kind = area.uint(2)
-            need(kind < 0x8000 and kind not in found, "a TLV twice, or unknown that must be known")
-            found[kind] = area.take(area.uint(2))
-        return found
+            found.append((area.uint(2), area.take(area.uint(2))))
+        need(sum(kind < 0x8000 for kind in dict(found)) == len(found), "a TLV twice or unknown")
+        return dict(found)
 def read_key(path):  # role, X25519 secret, authority (of the recovery key alone)
     data, bits = pread(path), ""
     if data.startswith(b"VSKEY1\0\0"):
@@ -198,8 +195,7 @@ class Snapshot(Part):  # the last part of an archive; it knows the others and it
         need([(part.hash, part.shared) for part in self.parts[:-1]] == [
             (digest, self.shared) for digest in self.hashes], "not the parts the last one names")
     def link(self, finals):  # finds dependencies, and the parent if it still is; checks the chain
-        Damaged.where, (archive, seq, digest) = self.path, self.parent
-        links = self.dependencies
+        Damaged.where, links, (archive, seq, digest) = self.path, self.dependencies, self.parent
         need(links == sorted({link[0]: link for link in links}.values()), "order of dependencies")
         for link in links + [(seq, archive, digest)] * (archive in finals):
             other = finals.get(link[1])
@@ -226,9 +222,8 @@ class Snapshot(Part):  # the last part of an archive; it knows the others and it
          left_out, changed, _, _, _, grade, level, kind) = c.unpack("8s32s32s32s6Q2Q2IqQ16s3B5x")
         tops = [c.unpack("B3xIQQ16s") for _ in range(2)]
         self.head_top, self.body_top = [(top[0], (top[2], top[1], top[3]), top[4]) for top in tops]
-        name = c.tlvs(c.uint(4)).get(1)
-        need(magic == b"VSROOT1\0" and not c.left() and (kind, name) == (self.kind, self.volume),
-             "not a ROOT, or of another volume than the header")
+        need(magic == b"VSROOT1\0" and (kind, c.tlvs(c.uint(4)).get(1)) == (self.kind, self.volume)
+             and not c.left(), "not a ROOT, or of another volume than the header")
         summary = unseal(b2("vs1.summary", list_key, self.hh, 32), bytes(12), b"", self.summary)
         m = Cursor(summary).unpack("qqBB2xII4x5Q184x")
         need((level, grade, left_out, changed, self.totals[0], self.totals[3]) == m[2:8], "summary")
@@ -342,26 +337,31 @@ class Store:  # the descriptor in force: authority, epoch, hash, labels of hosts
             with noting(file): self.read_descriptor(file)
         self.files = sorted(glob.glob(f"{path}/s/*/*/*.vs[af]"))
         for file in [file for file in self.files if file.endswith("f")]:
-            with noting(file):
-                snapshot = Snapshot(self, file)
-                self.finals[snapshot.archive] = snapshot
-    def read_descriptor(self, path):
-        c, hosts = Cursor(raw := pread(path)), {}
-        *magic, epoch, store_id, before, authority, count = c.unpack("8sHBxII4x16s32s32sH6x")
-        need(magic == [b"VSREPO1\0", 1, 1, len(raw)] and len(raw) <= 65536 and store_id == self.id
-             and path.endswith(f"/{epoch:08d}.vsr"), "no descriptor, or not of this store or name")
+            with noting(file): self.finals.update({(s := Snapshot(self, file)).archive: s})
+    def read_descriptor(self, path):  # passed over unless the authority signed it for this place
+        try:
+            Damaged.where, size = path, os.path.getsize(path)
+            need(180 <= size <= 65536, "length")
+            raw, place = pread(path), path.rpartition("/")[2].encode()
+            digest = b2("vs1.repo", b"", raw[:-64], 32)
+            check_signature(self.authority or raw[72:104], raw[-64:], b"vs1.repo" + digest)
+            need(raw[:8] + raw[10:11] + raw[24:40] == b"VSREPO1\0\1" + self.id and
+                 b"%08d.vsr" % Cursor(raw[16:20]).uint(4) == place, "of another store or name")
+        except (Damaged, OSError) as error:
+            return print(f"no descriptor, passed over: {error}", file=sys.stderr)
+        c, hosts = Cursor(raw[:-64]), {}
+        *magic, epoch, _, before, authority, count = c.unpack("8sHBxII4x16s32s32sH6x")
+        need(magic[1:] == [1, 1, len(raw)] and authority == (self.authority or authority),
+             "version, length or authority of a descriptor")
         for _ in range(count):
             role, scope, size, ed, x, host, label = c.unpack("BBB5x32s32s32s64s")
             zeros = (role in (2, 3)) * ed + (role == 1) * x + (scope == 0) * host + label[size:]
             need(1 <= role <= 4 and scope <= 1 and size <= 63 and not any(zeros), "bad grant")
             hosts[ed] = label[:size] if role == 1 else None
         c.tlvs(c.uint(4))
-        digest = b2("vs1.repo", b"", raw[:c.pos], 32)
-        check_signature(authority, c.take(c.left()), b"vs1.repo" + digest)
-        need(authority == (self.authority or authority), "of another authority")
         linked, self.hash = before == self.hash and epoch == self.epoch + 1, digest
         self.authority, self.epoch, self.hosts = authority, epoch, hosts
-        need(linked, "the descriptor before it is not the one it names")
+        need(linked and not c.left(), "it does not go on from the one before it, or has bytes more")
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     for argument in ("store", "--key", "--authority", "-o"):
@@ -373,11 +373,11 @@ def main():
     store = Store(args.store, (key and key[2]) or bytes.fromhex(args.authority))
     chosen = sorted(store.finals.values(), key=lambda s: (s.name, s.stream, s.seq))
     if args.command == "tar":
-        name, seq = re.fullmatch(r"(.*?)(?:@(\d+))?", args.snapshot, re.S).groups()
+        name, which = re.fullmatch(r"(.*?)(?:@(\w+))?", args.snapshot, re.S).groups()
         chosen = [s for s in chosen if name in (s.name, s.name[:-9]) and not s.flags & 2
-                  and int(seq or s.seq) == s.seq]
+                  and which in (None, str(s.seq), s.archive.hex())]
         need(len({s.stream for s in chosen}) == 1, f"no {args.snapshot}, or in several streams")
-        need(seq or not failed, "there is damage: which is the newest is not known, say @SEQ")
+        need(which or not failed, "there is damage: which is the newest is not known, say @SEQ")
         failed.clear()
         chosen[-1].link(store.finals)
         need(chosen[-1].open(*key), "no stanza for this key")
@@ -390,11 +390,11 @@ def main():
             s.link(store.finals)
             opened = key and s.open(*key)
             if args.command == "list" and opened and not s.flags & 2:
-                print(s.name[:-9], s.seq, s.archive.hex(), s.totals[0], s.totals[3], s.body_len)
+                print(s.name, s.seq, s.archive.hex(), s.totals[0], s.totals[3], s.body_len)
             elif args.command == "verify":
                 if opened: s.check()
                 if not failed & {part.path for part in s.parts}:
-                    print("checkpoint" if s.flags & 2 else "ok", s.name[:-9], s.seq)
+                    print("checkpoint" if s.flags & 2 else "ok", s.name, s.seq)
 if __name__ == "__main__":
     with noting("reader.py"): main()
     sys.exit(5 if failed else 0)
