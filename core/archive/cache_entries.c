@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "base/wire.h"
 
-#define SEGMENT_LEAST (32u << 10) /* where a cut is asked for */
+#define SEGMENT_LEAST (8u << 10)
 #define SEGMENT_FULL (CACHE_SEGMENT_MAX - 8192) /* an entry is smaller than the rest */
 
 enum {
@@ -102,6 +102,17 @@ static uint8_t flags_of(const struct cache_entry *x)
 			 (int)x->mode << MODE_SHIFT);
 }
 
+/* One place in 32 of those where a segment may end: far more seldom than SEGMENT_LEAST, so that where
+ * segments end hardly depends on where they began.  Anybody may know these places (FNV-1a). */
+static bool ends_here(const char *path)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *path; path++)
+		h = (h ^ (uint8_t)*path) * 16777619u;
+	return h >> 27 == 0;
+}
+
 int entries_writer_add(struct entries_writer *w, const struct cache_entry *x, bool cut,
 		       struct err *e)
 {
@@ -113,7 +124,8 @@ int entries_writer_add(struct entries_writer *w, const struct cache_entry *x, bo
 	    (x->link && wire_put64(out, x->link_hash, e) < 0))
 		return -1;
 	w->n++;
-	if ((cut && out->len >= SEGMENT_LEAST) || out->len >= SEGMENT_FULL)
+	if ((cut && out->len >= SEGMENT_LEAST && ends_here(x->path)) ||
+	    out->len >= SEGMENT_FULL)
 		return segment_end(w, e);
 	return 0;
 }
