@@ -203,7 +203,7 @@ load helper
 	says "export 1"
 	file=$(ls "$T"/store/s/*/*/*.vsf)
 	cp "$file" "$T/keep"
-	printf '\377' | dd of="$file" bs=1 seek=6000 conv=notrunc status=none
+	flip "$file" 6000
 	expect 1 "$ROOT/tests/second.py" "$T/store" "$T/paper" "$VOLSNAP"
 	says "segment 0 is damaged"
 	cat "$T/keep" >"$file"

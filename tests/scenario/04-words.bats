@@ -81,7 +81,7 @@ load helper
 	expect 5 vs verify db@2
 	cat "$T/keep" >"$two"
 	# One segment's byte: the file, the segment and the snapshot are named.
-	printf '\377' | dd of="$two" bs=1 seek=60000 conv=notrunc status=none
+	flip "$two" 60000
 	expect 5 vs verify db@2
 	says "db@2"
 	says "segment"
@@ -90,7 +90,7 @@ load helper
 	cat "$T/keep" >"$two"
 	expect 0 vs verify
 	# The header's first copy: still restores, but verify says so.
-	printf '\377' | dd of="$two" bs=1 seek=300 conv=notrunc status=none
+	flip "$two" 300
 	expect 5 vs verify db@2
 	says "copy"
 	expect 0 vs restore db@2 --to "$T/out"

@@ -33,18 +33,6 @@ change() {
 	PY
 }
 
-# flip FILE AT: another byte there.
-flip() {
-	python3 - "$1" "$2" <<-'PY'
-		import sys
-		with open(sys.argv[1], "r+b") as f:
-		    f.seek(int(sys.argv[2]))
-		    b = f.read(1)
-		    f.seek(int(sys.argv[2]))
-		    f.write(bytes([b[0] ^ 0x20]))
-	PY
-}
-
 # Three snapshots of a volume that changes; the last one's tree is in $T/original.
 three() {
 	add_volume db

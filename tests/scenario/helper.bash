@@ -65,6 +65,18 @@ lacks() {
 	fi
 }
 
+# flip FILE OFFSET: every bit of one byte, whatever it was.
+flip() {
+	python3 - "$1" "$2" <<-'PY'
+		import sys
+		with open(sys.argv[1], "r+b") as f:
+		    f.seek(int(sys.argv[2]))
+		    byte = f.read(1)[0]
+		    f.seek(int(sys.argv[2]))
+		    f.write(bytes([byte ^ 255]))
+	PY
+}
+
 init_host() { vs -q init --paper "$T/paper" --yes; }
 same() { python3 "$ROOT/tests/compare.py" "$1" "$2"; }
 second_reader() { python3 "$ROOT/tests/reader.py" "$T/store" --key "$T/paper" "$@"; }

@@ -227,11 +227,14 @@ static void stream_id_bound(void **state)
 {
 	static const size_t at[] = { 32, 47, 88, 119, 160, 175, 251, 252 };
 	auto_header struct part_header h;
+	auto_bytes struct bytes raw = BYTES_EMPTY;
 
 	(void)state;
 	kit_header(&h, 1);
+	raw = encoded(&h);
+	/* changed, not set: most of these bytes are random */
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++)
-		assert_int_equal(decode_with(&h, at[i], 1, 0x42), -1);
+		assert_int_equal(decode_with(&h, at[i], 1, raw.p[at[i]] ^ 0x42u), -1);
 	assert_int_equal(decode_with(&h, 248, 1, 'v'),
 			 0); /* the host label is not in it */
 }
